@@ -1,0 +1,144 @@
+"""From a run directory to the cube."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdcompute.datasets import ImageData
+from rdcompute.plan import Cell, Plan
+from rdcompute.rundir import CellResult, RunDirectory
+from rdstats._version import __version__
+from rdstats.cube import DONE, FAILED, MISSING, CubeWriter
+from rdstats.cube.schema import class_dtype
+
+Array = NDArray[Any]
+
+
+def assemble(
+    plan: Plan,
+    run: RunDirectory,
+    images: Mapping[str, ImageData],
+    path: Path,
+    *,
+    device: str,
+    provenance: Mapping[str, Any] | None = None,
+) -> int:
+    """Write the cube of all finished cells to `path`; return their number.
+
+    A cell that is not finished has status ``missing`` or ``failed``; its networks are paired by the hash of
+    their dense weights.
+    """
+    n_classes = max(data.n_classes for data in images.values())
+    coords: dict[str, Any] = {dim: plan.labels(dim) for dim in ("seed", "dataset", "arch", "method", "ratio")}
+    coords["ratio"] = np.asarray(coords["ratio"], np.float64)
+    coords |= {"true_class": list(range(n_classes)), "predicted_class": list(range(n_classes))}
+    coords["sample"] = max(len(data.test_labels) for data in images.values())
+    coords["layer"] = list(dict.fromkeys(name for counts in plan.parameters.values() for name in counts.layers))
+    with CubeWriter(path, coords, attrs=_attributes(plan, device, provenance or {})) as writer:
+        for name, data in images.items():
+            _put_dataset(writer, Path(name).stem if name.endswith(".npz") else name, data)
+        n_done = sum(_put_cell(writer, run, *item) for item in _with_parents(plan, run, images, coords["layer"]))
+    return n_done
+
+
+def _put_dataset(writer: CubeWriter, name: str, data: ImageData) -> None:
+    where = {"dataset": name}
+    writer.put(where, n_classes=data.n_classes, label=data.test_labels, class_name=np.asarray(data.class_names, object))
+
+
+Parent = tuple[CellResult | None, Array]
+
+
+def _with_parents(
+    plan: Plan, run: RunDirectory, images: Mapping[str, ImageData], layers: list[str]
+) -> Iterator[tuple[Cell, Parent, list[str]]]:
+    """Yield every cell with its dense result (loaded once) and the test labels."""
+    dense: dict[str, CellResult | None] = {}
+    for cell in plan.cells:
+        if cell.is_dense:
+            dense = {k: v for k, v in dense.items() if k.endswith(f"/{cell.seed}")}
+        parent = cell.parent or cell
+        slot = f"{parent.key}/{parent.seed}"
+        if slot not in dense:
+            dense[slot] = run.load(parent.key)
+        yield cell, (dense[slot], images[cell.dataset].test_labels), layers
+
+
+def _put_cell(writer: CubeWriter, run: RunDirectory, cell: Cell, parent: Parent, layers: list[str]) -> bool:
+    dense, labels = parent
+    result = dense if cell.is_dense else run.load(cell.key)
+    if result is None or dense is None:
+        if not cell.is_dense:
+            writer.put(cell.where, status=FAILED if run.failure_path(cell.key).is_file() else MISSING)
+        return False
+    suffix = "_dense" if cell.is_dense else ""
+    values: dict[str, Any] = {
+        "confusion": result.arrays["confusion"],
+        "prediction": result.arrays["prediction"].astype(class_dtype(len(result.arrays["confusion"]))),
+        **{name: result.meta[name] for name in ("kept_epoch", "val_loss", "seconds")},
+    }
+    writer.put(cell.where, **{name + suffix: value for name, value in values.items()})
+    if cell.is_dense:
+        writer.put(cell.where, dense_id=result.meta["dense_id"])
+        return True
+    right = (result.arrays["prediction"] == labels) & (dense.arrays["prediction"] == labels)
+    kept = result.meta["kept_weights"]
+    writer.put(
+        cell.where,
+        status=DONE,
+        both_correct=np.bincount(labels[right], minlength=len(result.arrays["confusion"])),
+        achieved_ratio=result.meta["achieved_ratio"],
+        kept_weights=np.array([kept.get(name, np.nan) for name in layers]),
+    )
+    return True
+
+
+def _attributes(plan: Plan, device: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    resolved = plan.grid.resolved()
+    versions = {name: version(name) for name in ("torch", "numpy", "netcdf4")}
+    versions |= {"rd": __version__, "python": platform.python_version()}
+    return {
+        "title": f"Confusion-matrix cube of the grid {plan.grid.name}",
+        "source": "rdcompute",
+        "grid_name": plan.grid.name,
+        "grid": json.dumps(resolved, sort_keys=True),
+        "root_seed": plan.grid.root_seed,
+        "scaled": json.dumps(plan.grid.scale, sort_keys=True) if plan.grid.scale else "",
+        "device": device.partition(":")[0],
+        "versions": json.dumps(versions),
+        "git_commit": git_commit(),
+        "provenance": json.dumps({**provenance, "host": socket.gethostname(), "written": now()}),
+    }
+
+
+def now() -> str:
+    """Return the time in UTC, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def git_commit() -> str:
+    """Return the commit of the source checkout this package runs from, with ``-dirty``; "" if installed."""
+    root = Path(__file__).resolve().parent.parent
+    if not (root / ".git").exists():
+        return ""
+    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
+    try:
+        commit = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
+            capture_output=True, text=True, timeout=10, check=True, env=environment,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return commit.stdout.strip()

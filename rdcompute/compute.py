@@ -1,0 +1,94 @@
+"""The whole job: grid file in, cube out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rdcompute import datasets
+from rdcompute.assemble import assemble, now
+from rdcompute.differences import describe_differences
+from rdcompute.grid import Grid
+from rdcompute.plan import Cell, Plan, make_plan
+from rdcompute.rundir import RunDirectory
+from rdcompute.runner import Listener, run_cells
+from rdstats.cube.write import check_writable
+from rdstats.errors import InputError
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a run has: the cube, its directory, and its cells (failed: key -> message)."""
+
+    output: Path
+    run_dir: Path
+    n_cells: int
+    n_done: int
+    n_reused: int
+    failed: dict[str, str]
+
+
+def compute(
+    grid: Grid,
+    output: Path,
+    *,
+    run_dir: Path | None = None,
+    data_dir: Path | None = None,
+    n_workers: int = 1,
+    device: str = "auto",
+    listener: Callable[[Plan, int], Listener] | None = None,
+    order: Callable[[Iterable[Cell]], Iterable[Cell]] = list,
+) -> Summary:
+    """Train, prune and fine-tune a grid and write its cube; finished cells of `run_dir` are not repeated.
+
+    Parameters
+    ----------
+    output : the cube; replaced only when it holds this very grid.
+    run_dir : finished cells; default: `output` with the suffix ``.run``.
+    listener : called with the plan and the number of finished cells; what it returns is told the progress.
+
+    Raises
+    ------
+    InputError
+        Wrong input; nothing was written.
+    """
+    from rdcompute.execute import choose_device
+
+    if n_workers < 1:
+        raise InputError(f"--workers {n_workers}: a whole number from 1 is accepted")
+    run_dir = run_dir or output.with_suffix(".run")
+    device = choose_device(device)
+    plan = make_plan(grid, data_dir)
+    check_output(output, grid)
+    images = {name: datasets.load(name, data_dir) for name in plan.datasets}
+    checksums = {name: data.checksum() for name, data in images.items()}
+    run = RunDirectory.open(run_dir, grid.resolved(), checksums)
+    started = now()
+    n_reused = sum(run.has(cell.key) for cell in plan.cells)
+    failed = run_cells(
+        plan, run, data_dir=data_dir, device=device, n_workers=n_workers,
+        listener=listener(plan, n_reused) if listener else None, order=order,
+    )  # fmt: skip
+    provenance = {"started": started, "n_workers": n_workers, "datasets": checksums}
+    n_done = assemble(plan, run, images, output, device=device, provenance=provenance)
+    return Summary(output, run_dir, len(plan.cells), n_done, n_reused, failed)
+
+
+def check_output(output: Path, grid: Grid) -> None:
+    """Refuse an output that cannot be written, or that holds anything but a cube of this grid."""
+    import json
+
+    from rdstats.cube import open_cube
+
+    check_writable(output)
+    if not output.exists():
+        return
+    try:
+        with open_cube(output) as cube:
+            found = json.loads(cube.attrs.get("grid", "null"))
+    except InputError as error:
+        raise InputError(f"--output {output} is there and would be lost: {error}; give another name") from None
+    if found != grid.resolved():
+        differences = "; ".join(describe_differences(found, grid.resolved()))
+        raise InputError(f"--output {output} belongs to a different grid: {differences}; give another name")

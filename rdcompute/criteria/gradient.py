@@ -1,0 +1,84 @@
+"""The gradient of the training loss at the prunable weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from rdcompute.models import prunable_layers
+
+
+def training_gradient(
+    model: nn.Module,
+    images: torch.Tensor,
+    labels: torch.Tensor,
+    normalize: Callable[[torch.Tensor], torch.Tensor],
+    batch_size: int,
+) -> dict[str, npt.NDArray[np.float64]]:
+    r"""Return g = grad T, T the mean cross-entropy over all given images, without weight decay.
+
+    g = (1/N) \sum_i grad CE(model(x_i), y_i), the sums of the batches added in float64. The network is in
+    evaluation mode meanwhile, so batch normalisation uses its running statistics and does not move them;
+    each module's mode, every ``.grad`` and the weights are left as they were.
+
+    Parameters
+    ----------
+    model
+        A network of `build_model`, on any device and in any precision.
+    images
+        uint8, shape (N, H, W, C), on the model's device.
+    labels
+        int64, shape (N,), on the model's device.
+    normalize
+        Makes the network's input (B, C, H, W) of a batch (B, H, W, C) of images.
+    batch_size
+        Images a forward pass; changes the result by rounding only.
+
+    Returns
+    -------
+    float64 gradient of each prunable layer's weight, in the weight's shape, in module order.
+
+    Raises
+    ------
+    ValueError
+        No images, numbers of images and labels that differ, or a batch size below 1.
+    """
+    n = len(labels)
+    if n == 0 or len(images) != n or batch_size < 1:
+        raise ValueError(
+            f"received {len(images)} images, {n} labels and batch_size {batch_size}; "
+            "accepted: one label an image, at least one of each, batch_size from 1 up"
+        )
+    weights = {name: layer.weight for name, layer in prunable_layers(model).items()}
+    n_weights = sum(weight.numel() for weight in weights.values())
+    # Apple's MPS has no float64
+    total = torch.zeros(n_weights, dtype=torch.float64, device="cpu" if images.is_mps else images.device)
+    with _evaluating(model), torch.enable_grad():
+        for batch, target in zip(
+            torch.split(images, batch_size), torch.split(labels, batch_size), strict=True
+        ):
+            loss = F.cross_entropy(model(normalize(batch)), target, reduction="sum")
+            parts = torch.autograd.grad(loss, list(weights.values()))
+            total += torch.cat([part.reshape(-1) for part in parts]).to(total.device)
+    parts = torch.split((total / n).cpu(), [weight.numel() for weight in weights.values()])
+    return {
+        name: part.numpy().reshape(weight.shape)
+        for (name, weight), part in zip(weights.items(), parts, strict=True)
+    }
+
+
+@contextmanager
+def _evaluating(model: nn.Module) -> Iterator[None]:
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training

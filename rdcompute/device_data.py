@@ -1,0 +1,127 @@
+"""A dataset as training needs it: decoded once, uint8 on the device, batches normalised and augmented there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rdcompute.datasets import ImageData, holdout_size, stratified_holdout
+from rdcompute.streams import stream
+
+PAD = 4  # pixels added on each side before a random crop, as He et al. (2016) do for CIFAR
+
+MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
+
+Batch = tuple[Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class Normalize:
+    """Turn uint8 images (B, H, W, C) into normalised floats (B, C, H, W), (x/255 - mean)/std per channel."""
+
+    scale: Tensor
+    shift: Tensor
+    memory_format: torch.memory_format
+
+    def __call__(self, images: Tensor) -> Tensor:
+        x = images.permute(0, 3, 1, 2).to(torch.float32)
+        return x.mul_(self.scale).add_(self.shift).contiguous(memory_format=self.memory_format)
+
+
+@dataclass(frozen=True)
+class DeviceData:
+    """The three parts of a dataset on one device: training, hold-out (of the training set) and test."""
+
+    name: str
+    train_images: Tensor
+    train_labels: Tensor
+    holdout_images: Tensor
+    holdout_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+    normalize: Normalize
+    crop_flip: bool
+    root_seed: int
+
+    @classmethod
+    def load(
+        cls,
+        data: ImageData,
+        device: torch.device,
+        *,
+        root_seed: int,
+        augment: str = "auto",
+        train_fraction: float = 1.0,
+        memory_format: str = "channels_last",
+    ) -> DeviceData:
+        """Split off the hold-out (one fixed split a dataset) and move everything to `device`."""
+        labels = data.train_labels
+        train, holdout = stratified_holdout(
+            labels, holdout_size(len(labels)), stream(root_seed, f"holdout/{data.name}")
+        )
+        if train_fraction < 1:
+            n_left_out = len(train) - max(data.n_classes, round(len(train) * train_fraction))
+            kept, _ = stratified_holdout(labels[train], n_left_out, stream(root_seed, f"fraction/{data.name}"))
+            train = train[kept]
+        mean, std = (torch.tensor(v, dtype=torch.float64).view(1, -1, 1, 1) for v in (data.mean, data.std))
+        normalize = Normalize(
+            (1 / (255 * std)).float().to(device), (-mean / std).float().to(device), MEMORY_FORMATS[memory_format]
+        )
+
+        def on_device(array: np.ndarray) -> Tensor:
+            return torch.from_numpy(np.ascontiguousarray(array)).to(device)
+
+        return cls(
+            data.name,
+            on_device(data.train_images[train]),
+            on_device(labels[train]),
+            on_device(data.train_images[holdout]),
+            on_device(labels[holdout]),
+            on_device(data.test_images),
+            on_device(data.test_labels),
+            normalize,
+            (data.augment if augment == "auto" else augment) == "crop-flip",
+            root_seed,
+        )
+
+    @property
+    def n_train(self) -> int:
+        return len(self.train_labels)
+
+    def epoch(self, streams: tuple[str, str], batch_size: int) -> Iterator[Batch]:
+        """Yield the shuffled, augmented batches of one epoch.
+
+        Both draws are made on the CPU once an epoch, so every method and ratio of a seed sees the same images
+        in the same order; `streams` names the order's and the augmentation's.
+        """
+        order = torch.from_numpy(stream(self.root_seed, streams[0]).permutation(self.n_train))
+        order = order.to(self.train_images.device)
+        offsets = self._crop_offsets(streams[1]) if self.crop_flip else None
+        images = _padded(self.train_images) if self.crop_flip else self.train_images
+        for index in order.split(batch_size):
+            if offsets is None:
+                batch = images[index]
+            else:
+                rows, columns = (offset[index] for offset in offsets)
+                batch = images[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+            yield self.normalize(batch), self.train_labels[index]
+
+    def _crop_offsets(self, name: str) -> tuple[Tensor, Tensor]:
+        """Return the rows (N, H) and columns (N, W) of the padded image that each augmented image takes."""
+        rng = stream(self.root_seed, name)
+        height, width = self.train_images.shape[1:3]
+        top, left = rng.integers(0, 2 * PAD + 1, (2, self.n_train))
+        flip = rng.random(self.n_train) < 0.5
+        rows = top[:, None] + np.arange(height)
+        columns = left[:, None] + np.where(flip[:, None], np.arange(width)[::-1], np.arange(width))
+        device = self.train_images.device
+        return torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device)
+
+
+def _padded(images: Tensor) -> Tensor:
+    """Surround images (N, H, W, C) by PAD black pixels."""
+    return torch.nn.functional.pad(images, (0, 0, PAD, PAD, PAD, PAD))

@@ -1,0 +1,263 @@
+"""The grid file: what is to be trained, pruned and measured."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from rdcompute.criteria import CONTROLS, criterion_names
+from rdcompute.datasets import check_dataset_name
+from rdcompute.models import architecture_names
+from rdcompute.training_settings import TrainingSettings, family, settings_for
+from rdcompute.yamlread import KeyPath, Position, read_text, read_yaml
+from rdstats.errors import InputError, nearest, one_of
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+def _seed_list(value: Any) -> Any:
+    return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else value
+
+
+def _name(kind: str, accepted: Callable[[], Iterable[str]]) -> BeforeValidator:
+    def check(value: Any) -> Any:
+        names = list(accepted())
+        if value not in names:
+            raise ValueError(f"unknown {kind} {value!r}{nearest(str(value), names)}; known are {one_of(names)}")
+        return value
+
+    return BeforeValidator(check)
+
+
+def _dataset(value: Any) -> Any:
+    check_dataset_name(str(value))
+    return value
+
+
+def method_names() -> tuple[str, ...]:
+    """Return every accepted method: controls first, then criteria."""
+    return (*sorted(CONTROLS), *criterion_names())
+
+
+Seed = Annotated[int, Field(ge=0, strict=True)]
+Ratio = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+Ratios = Annotated[tuple[Ratio, ...], BeforeValidator(_as_list), Field(min_length=1)]
+Dataset = Annotated[str, BeforeValidator(_dataset)]
+Arch = Annotated[str, _name("arch", architecture_names)]
+Method = Annotated[str, _name("method", method_names)]
+
+
+class Experiment(BaseModel):
+    """One product of datasets, architectures, methods and ratios."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: Annotated[tuple[Dataset, ...], BeforeValidator(_as_list), Field(min_length=1)]
+    arch: Annotated[tuple[Arch, ...], BeforeValidator(_as_list), Field(min_length=1)]
+    method: Annotated[tuple[Method, ...], BeforeValidator(_as_list), Field(min_length=1)]
+    ratio: Ratios | None = None
+
+
+class Grid(BaseModel):
+    """A grid as written: the union of its experiments, every seed of each."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(min_length=1)
+    description: str = ""
+    root_seed: Seed = 0
+    seeds: Annotated[
+        tuple[Seed, ...], BeforeValidator(_as_list), BeforeValidator(_seed_list), Field(min_length=1)
+    ]
+    ratio: Ratios | None = None
+    experiments: tuple[Experiment, ...] = Field(min_length=1)
+    training: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    scale: dict[str, float] = Field(default_factory=dict)
+
+    def ratios(self, experiment: Experiment, method: str) -> tuple[float, ...]:
+        """Return the ratios of one method: 1 for a control, whatever the list says."""
+        if method in CONTROLS:
+            return (1.0,)
+        return experiment.ratio or self.ratio or ()
+
+    def settings(self, arch: str) -> TrainingSettings:
+        """Return the resolved recipe of an architecture, shortened by `scale`."""
+        plain = settings_for(arch, self.training)
+        return plain.scaled(self.scale.get("epochs", 1.0), self.scale.get("train", 1.0))
+
+    def scaled(self, scale: Mapping[str, float]) -> Grid:
+        """Return the grid shortened: first N ``seeds``, ``epochs`` and ``train`` as shares."""
+        if not scale:
+            return self
+        seeds = self.seeds
+        if "seeds" in scale:
+            n = scale["seeds"]
+            if n != int(n) or not 1 <= n <= len(seeds):
+                raise InputError(f"--scale seeds={n:g}: a whole number from 1 to {len(seeds)} is accepted")
+            seeds = seeds[: int(n)]
+        for key in ("epochs", "train"):
+            if not 0 < scale.get(key, 1.0) <= 1:
+                raise InputError(f"--scale {key}={scale[key]:g}: a share above 0 and at most 1 is accepted")
+        return self.model_copy(update={"seeds": seeds, "scale": dict(scale)})
+
+    def resolved(self) -> dict[str, Any]:
+        """Return the whole grid with nothing left to defaults, as plain data."""
+        archs = dict.fromkeys(arch for experiment in self.experiments for arch in experiment.arch)
+        content = {
+            "name": self.name,
+            "root_seed": self.root_seed,
+            "seeds": self.seeds,
+            "experiments": [
+                {
+                    "dataset": e.dataset,
+                    "arch": e.arch,
+                    "method": e.method,
+                    "ratio": e.ratio or self.ratio or (1.0,),
+                }
+                for e in self.experiments
+            ],
+            "training": {arch: self.settings(arch).model_dump() for arch in archs},
+            "scale": self.scale,
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(content))
+        return plain
+
+
+SCALES = ("seeds", "epochs", "train")
+
+
+def parse_scale(options: Iterable[str]) -> dict[str, float]:
+    """Read ``["seeds=2", "epochs=0.1"]``."""
+    scale: dict[str, float] = {}
+    for option in options:
+        key, _, text = option.partition("=")
+        if key not in SCALES:
+            raise InputError(f"--scale {option}: seeds=N, epochs=F or train=F is accepted")
+        try:
+            scale[key] = float(text)
+        except ValueError:
+            raise InputError(f"--scale {option}: {text!r} is not a number") from None
+    return scale
+
+
+def shipped_grids() -> dict[str, Path]:
+    """Return the grid files that come with the package, by name."""
+    folder = files("rdcompute.grids")
+    return {entry.name: Path(str(entry)) for entry in sorted(folder.iterdir(), key=str) if entry.name.endswith(".yaml")}
+
+
+def find_grid(name: str) -> Path:
+    """Return the file called `name`, or else the shipped grid of that name (with or without ``.yaml``)."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = shipped_grids()
+    found = shipped.get(path.name if path.suffix else f"{path.name}.yaml") if path.name == name else None
+    if found is None:
+        raise InputError(f"{name}: no such file, and no shipped grid{nearest(name, shipped)}; shipped: {one_of(shipped)}")
+    return found
+
+
+def load_grid(name: str) -> Grid:
+    """Read and check a grid file.
+
+    Raises
+    ------
+    InputError
+        ``file:line:column: field: what was found; what is accepted`` for the first thing that is wrong.
+    """
+    path = find_grid(name)
+    document, positions = read_yaml(read_text(path), str(name))
+    if not isinstance(document, dict):
+        raise InputError(f"{name}: empty grid; name, seeds and experiments are needed (see rd grid show demo.yaml)")
+    try:
+        grid = Grid.model_validate(document)
+    except ValidationError as error:
+        raise _explain(error, str(name), positions, Grid) from None
+    _check_training(grid, str(name), positions)
+    _check_experiments(grid, str(name), positions)
+    return grid
+
+
+def _check_training(grid: Grid, source: str, positions: dict[KeyPath, Position]) -> None:
+    accepted = sorted({*architecture_names(), *map(family, architecture_names())})
+    for block, fields in grid.training.items():
+        where = _where(source, positions, ("training", block))
+        if block not in accepted:
+            raise InputError(f"{where}: training.{block}: unknown arch or family{nearest(block, accepted)}; "
+                             f"known are {one_of(accepted)}")  # fmt: skip
+        try:
+            TrainingSettings.model_validate(fields)
+        except ValidationError as error:
+            raise _explain(error, source, positions, TrainingSettings, ("training", block)) from None
+
+
+def _check_experiments(grid: Grid, source: str, positions: dict[KeyPath, Position]) -> None:
+    repeated = [seed for seed in grid.seeds if grid.seeds.count(seed) > 1]
+    if repeated:
+        raise InputError(f"{_where(source, positions, ('seeds',))}: seeds: {repeated[0]} is there twice")
+    seen: dict[tuple[str, str, str, float], int] = {}
+    for i, experiment in enumerate(grid.experiments):
+        where = _where(source, positions, ("experiments", i))
+        for cell in _columns(grid, experiment):
+            if cell in seen:
+                dataset, arch, method, ratio = cell
+                raise InputError(
+                    f"{where}: experiments.{i}: duplicate cells: {dataset} {arch} {method} at ratio {ratio:g} "
+                    f"is in experiments.{seen[cell]} too"
+                    if seen[cell] != i
+                    else f"{where}: experiments.{i}: duplicate cells: {dataset} {arch} {method} at ratio {ratio:g} twice"
+                )
+            seen[cell] = i
+        if not (experiment.ratio or grid.ratio) and set(experiment.method) - CONTROLS:
+            raise InputError(f"{where}: experiments.{i}: no ratio; give a list of numbers >= 1 here or for the grid")
+
+
+def _columns(grid: Grid, experiment: Experiment) -> Iterable[tuple[str, str, str, float]]:
+    for dataset in experiment.dataset:
+        for arch in experiment.arch:
+            for method in experiment.method:
+                for ratio in grid.ratios(experiment, method):
+                    yield dataset, arch, method, ratio
+
+
+def _where(source: str, positions: dict[KeyPath, Position], path: KeyPath) -> str:
+    while path and path not in positions:
+        path = path[:-1]
+    line, column = positions.get(path, (1, 1))
+    return f"{source}:{line}:{column}"
+
+
+def _explain(
+    error: ValidationError,
+    source: str,
+    positions: dict[KeyPath, Position],
+    model: type[BaseModel],
+    prefix: KeyPath = (),
+) -> InputError:
+    """Turn the first pydantic error into one line: where, which field, what was found, what is accepted."""
+    first = error.errors(include_url=False)[0]
+    path: KeyPath = (*prefix, *first["loc"])
+    field = ".".join(map(str, path))
+    where = _where(source, positions, path)
+    found = first.get("input")
+    if first["type"] == "extra_forbidden":
+        names = list(Experiment.model_fields if path[:1] == ("experiments",) else model.model_fields)
+        key = str(path[-1])
+        text = f"unknown key {key!r}{nearest(key, names)}; known are {one_of(names)}"
+    elif first["type"] == "missing":
+        text = "is needed and not there"
+    elif first["type"] == "value_error":
+        text = str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
+    else:
+        shown = found if isinstance(found, str | int | float | bool) or found is None else json.dumps(found)
+        text = f"got {shown!r}; {first['msg'][0].lower() + first['msg'][1:]}"
+    more = error.error_count() - 1
+    return InputError(f"{where}: {field}: {text}" + (f" (and {more} more)" if more else ""))

@@ -1,0 +1,176 @@
+"""From a grid to cells: what will be trained, in which order, under which content hash."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from rdcompute.criteria import CONTROLS
+from rdcompute.datasets import DatasetSpec, dataset_spec
+from rdcompute.grid import Grid
+from rdcompute.masks import kept_count
+from rdcompute.models import ParameterCounts, parameter_counts
+from rdcompute.training_settings import TrainingSettings, learning_rates
+from rdstats.errors import InputError
+
+CELL_SCHEMA = 1
+"""Raised when the meaning of a cell changes; part of every hash, so old results are not mistaken for new."""
+
+FEW_KEPT = 0.01
+"""Below this share of the prunable weights a plan warns."""
+
+_DENSE_ONLY = {"train"}
+_COMPRESSED_ONLY = {"finetune", "ratio_accounting"}
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One training: a dense network, or one network pruned and fine-tuned from its `parent`."""
+
+    seed: int
+    dataset: str
+    arch: str
+    settings: TrainingSettings
+    root_seed: int
+    method: str = ""
+    ratio: float = 1.0
+    parent: Cell | None = None
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", cell_hash(self.content()))
+
+    @property
+    def is_dense(self) -> bool:
+        return self.parent is None
+
+    @property
+    def where(self) -> dict[str, Any]:
+        """Labels of the cell in the cube (`dataset` as the cube names it)."""
+        labels: dict[str, Any] = {"seed": self.seed, "dataset": self.dataset_label, "arch": self.arch}
+        return labels if self.is_dense else {**labels, "method": self.method, "ratio": self.ratio}
+
+    @property
+    def dataset_label(self) -> str:
+        return Path(self.dataset).stem if self.dataset.endswith(".npz") else self.dataset
+
+    @property
+    def n_epochs(self) -> int:
+        return len(learning_rates(self.settings.train if self.is_dense else self.settings.finetune))
+
+    @property
+    def title(self) -> str:
+        what = "dense" if self.is_dense else f"{self.method} {self.ratio:g}"
+        return f"{self.dataset_label} {self.arch} seed {self.seed} {what}"
+
+    def content(self) -> dict[str, Any]:
+        """Return what defines the cell's result: no path, device or number of workers; defaults left out."""
+        unused = _COMPRESSED_ONLY if self.is_dense else _DENSE_ONLY
+        settings = self.settings.model_dump(exclude_defaults=True, exclude=unused)
+        content: dict[str, Any] = {"schema": CELL_SCHEMA, "root_seed": self.root_seed, "settings": settings}
+        content |= {**self.where, "dataset": self.dataset_label, "parent": self.parent.key if self.parent else ""}
+        return content
+
+
+def cell_hash(content: dict[str, Any]) -> str:
+    """Return the hash of a cell's content; numbers enter by value (2 and 2.0 are one), keys in any order."""
+    return hashlib.sha256(json.dumps(_by_value(content), sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _by_value(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _by_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_by_value(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every cell of a grid, parents before children, whole seed blocks first."""
+
+    grid: Grid
+    cells: tuple[Cell, ...]
+    parameters: dict[tuple[str, str], ParameterCounts]
+    datasets: dict[str, DatasetSpec]
+    notes: tuple[str, ...]
+
+    def labels(self, dim: str) -> list[Any]:
+        """Return the labels of one dimension of the cube: in the grid's order, ratios ascending."""
+        labels = list(dict.fromkeys(c.where[dim] for c in self.cells if dim in c.where))
+        return sorted(labels) if dim == "ratio" else labels
+
+
+def make_plan(grid: Grid, data_dir: Path | None = None) -> Plan:
+    """Lay out a grid and check every ratio against its network, before anything is trained.
+
+    Raises
+    ------
+    InputError
+        A ratio that the network cannot reach (naming the largest possible), a network that does not fit the
+        dataset's images.
+    """
+    datasets = {name: dataset_spec(name, data_dir) for e in grid.experiments for name in e.dataset}
+    _check_labels(list(datasets))
+    parameters: dict[tuple[str, str], ParameterCounts] = {}
+    for experiment in grid.experiments:
+        for name in experiment.dataset:
+            for arch in experiment.arch:
+                spec = datasets[name]
+                parameters.setdefault((name, arch), parameter_counts(arch, spec.n_classes, spec.image_shape))
+    notes = _check_ratios(grid, parameters)
+    cells = tuple(cell for seed in grid.seeds for cell in _seed_block(grid, seed))
+    return Plan(grid, cells, parameters, datasets, tuple(notes))
+
+
+def _check_labels(names: list[str]) -> None:
+    labels: dict[str, str] = {}
+    for name in names:
+        label = Path(name).stem if name.endswith(".npz") else name
+        if label in labels:
+            raise InputError(f"datasets {labels[label]!r} and {name!r} would both be called {label!r}; rename one")
+        labels[label] = name
+
+
+def _seed_block(grid: Grid, seed: int) -> Iterator[Cell]:
+    dense: dict[tuple[str, str], Cell] = {}
+    for experiment in grid.experiments:
+        for name in experiment.dataset:
+            for arch in experiment.arch:
+                settings = grid.settings(arch)
+                if (name, arch) not in dense:
+                    dense[name, arch] = Cell(seed, name, arch, settings, grid.root_seed)
+                    yield dense[name, arch]
+                parent = dense[name, arch]
+                for method in experiment.method:
+                    for ratio in grid.ratios(experiment, method):
+                        yield Cell(seed, name, arch, settings, grid.root_seed, method, ratio, parent)
+
+
+def _check_ratios(grid: Grid, parameters: dict[tuple[str, str], ParameterCounts]) -> list[str]:
+    notes: list[str] = []
+    for i, experiment in enumerate(grid.experiments):
+        pruning = [method for method in experiment.method if method not in CONTROLS]
+        for arch in experiment.arch:
+            settings = grid.settings(arch)
+            if settings.weight_decay == 0 and {"gp", "up"} <= set(pruning):
+                notes.append(f"{arch}: weight decay is 0, so gp and up are one criterion")
+            for name in experiment.dataset:
+                for ratio in sorted({r for m in pruning for r in grid.ratios(experiment, m)}):
+                    counts = parameters[name, arch]
+                    try:
+                        kept = kept_count(counts, ratio, settings.ratio_accounting)
+                    except InputError as error:
+                        raise InputError(f"experiments.{i}: {arch} on {name}: {error}") from None
+                    if kept < FEW_KEPT * counts.prunable_weights:
+                        notes.append(
+                            f"{arch} on {name} at ratio {ratio:g} keeps {kept} of {counts.prunable_weights} "
+                            "prunable weights: networks may collapse"
+                        )
+    return list(dict.fromkeys(notes))

@@ -1,0 +1,166 @@
+"""The run directory: one file a finished cell, written whole or not at all, checked when read.
+
+Layout::
+
+    run.json                the resolved grid and the checksums of the datasets
+    cells/ab/abcd....cell   results of one cell (and, for a dense network, its weights)
+    cells/ab/abcd....json   the same cell in words, for people
+    failed/abcd....json     a cell that did not finish, with its traceback
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import tempfile
+import warnings
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdcompute.differences import describe_differences
+from rdstats.errors import InputError
+
+RUN_SCHEMA = 1
+_MAGIC = b"rd cell 1 "
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """What one training leaves: plain numbers and text in `meta`, arrays by name."""
+
+    meta: dict[str, Any]
+    arrays: dict[str, NDArray[Any]]
+
+
+class RunDirectory:
+    """Finished work of one grid on disk."""
+
+    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+        self.path = path
+        self.manifest = manifest
+
+    @classmethod
+    def open(cls, path: Path, resolved: dict[str, Any], checksums: dict[str, str]) -> RunDirectory:
+        """Create the directory, or continue in it if it belongs to the same grid and data.
+
+        Raises
+        ------
+        InputError
+            The folder holds something else, another grid (the message shows what differs), or cannot be written.
+        """
+        manifest = {"run_schema": RUN_SCHEMA, "grid": resolved, "datasets": checksums}
+        target = path / "run.json"
+        if path.exists() and not path.is_dir():
+            raise InputError(f"run directory {path}: is a file; give the name of a folder")
+        if target.is_file():
+            cls._check_same(path, _read_json(target), manifest)
+        elif path.is_dir() and any(path.iterdir()):
+            raise InputError(f"run directory {path}: holds other files and no run.json; give a new or empty folder")
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            (path / "cells").mkdir(exist_ok=True)
+            write_atomically(target, json.dumps(manifest, indent=1).encode())
+        except OSError as error:
+            raise InputError(f"run directory {path}: cannot be written: {error.strerror}") from None
+        return cls(path, manifest)
+
+    @staticmethod
+    def _check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+        if found.get("run_schema") != RUN_SCHEMA:
+            raise InputError(
+                f"run directory {path}: made by a version with run schema {found.get('run_schema')}, "
+                f"this one writes {RUN_SCHEMA}; give a new folder"
+            )
+        if found != wanted:
+            parts = ("grid", "datasets")
+            differences = "; ".join(d for p in parts for d in describe_differences(found.get(p), wanted[p], p))
+            raise InputError(f"run directory {path} belongs to a different grid: {differences}; give another --run-dir")
+
+    def cell_path(self, key: str) -> Path:
+        return self.path / "cells" / key[:2] / f"{key}.cell"
+
+    def has(self, key: str) -> bool:
+        """Whether the cell is finished (its file is complete by construction; `load` checks the content)."""
+        return self.cell_path(key).is_file()
+
+    def load(self, key: str) -> CellResult | None:
+        """Return a finished cell; None if it is not there, or damaged: then it is set aside with a warning."""
+        path = self.cell_path(key)
+        try:
+            data = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        result = _decode(data)
+        if result is None:
+            aside = path.with_suffix(".damaged")
+            os.replace(path, aside)
+            warnings.warn(f"{path} was damaged; set aside as {aside.name}, the cell is computed again", stacklevel=2)
+        return result
+
+    def save(self, key: str, result: CellResult, content: dict[str, Any]) -> None:
+        """Store a finished cell, its readable twin first."""
+        path = self.cell_path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        readable = {"cell": content, "result": result.meta}
+        write_atomically(path.with_suffix(".json"), json.dumps(readable, indent=1).encode())
+        write_atomically(path, _encode(result))
+        self.failure_path(key).unlink(missing_ok=True)
+
+    def failure_path(self, key: str) -> Path:
+        return self.path / "failed" / f"{key}.json"
+
+    def save_failure(self, key: str, content: dict[str, Any], message: str, trace: str) -> None:
+        """Record why a cell did not finish."""
+        path = self.failure_path(key)
+        path.parent.mkdir(exist_ok=True)
+        record = {"cell": content, "error": message, "traceback": trace.splitlines()}
+        write_atomically(path, json.dumps(record, indent=1).encode())
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write under a temporary name, flush to disk, then take the name: readers see all of it or nothing."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        raise InputError(f"{path}: damaged, not the description of a run; give another --run-dir") from None
+    return content if isinstance(content, dict) else {}
+
+
+def _encode(result: CellResult) -> bytes:
+    buffer = io.BytesIO()
+    meta = np.frombuffer(json.dumps(result.meta).encode(), np.uint8)
+    np.savez_compressed(buffer, _meta=meta, **result.arrays)
+    payload = buffer.getvalue()
+    return _MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload
+
+
+def _decode(data: bytes) -> CellResult | None:
+    header, _, payload = data.partition(b"\n")
+    if header != _MAGIC + hashlib.sha256(payload).hexdigest().encode():
+        return None
+    try:
+        with np.load(io.BytesIO(payload), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files if name != "_meta"}
+            return CellResult(json.loads(file["_meta"].tobytes()), arrays)
+    except (ValueError, KeyError, zipfile.BadZipFile):  # a checksum that matches nonsense: not ours
+        return None

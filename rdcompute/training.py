@@ -1,0 +1,157 @@
+"""The training loop: one screen, no file, no option that is not in the recipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from rdcompute.device_data import DeviceData
+from rdcompute.training_settings import Phase, TrainingSettings, learning_rates
+
+Masks = Mapping[str, Tensor]
+State = dict[str, Tensor]
+
+
+class DivergedError(RuntimeError):
+    """The training or validation loss is not a number."""
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What one epoch did; `seconds` covers training and validation."""
+
+    epoch: int
+    n_epochs: int
+    loss: float
+    val_loss: float
+    n_images: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The kept state (lowest validation loss, earliest on ties) and the course of all epochs."""
+
+    state: State
+    kept_epoch: int
+    val_loss: float
+    history: tuple[EpochReport, ...]
+
+
+def fit(
+    model: nn.Module,
+    data: DeviceData,
+    phases: tuple[Phase, ...],
+    settings: TrainingSettings,
+    *,
+    stream_name: str,
+    masks: Masks | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+) -> Fit:
+    """Train `model` and return the state of the epoch with the lowest validation loss.
+
+    SGD on the mean cross-entropy plus weight decay; masked weights are zero before and after every step.
+    `stream_name` (``seed/dataset/arch/dense|finetune``) names the streams of order and augmentation.
+
+    Raises
+    ------
+    DivergedError
+        A loss that is not finite.
+    """
+    masked = _masked_weights(model, masks or {})
+    _apply(masked)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=0.0, momentum=settings.momentum,
+        nesterov=settings.nesterov and settings.momentum > 0, weight_decay=settings.weight_decay,
+    )  # fmt: skip
+    rates = learning_rates(phases)
+    best: Fit | None = None
+    history: list[EpochReport] = []
+    for epoch, rate in enumerate(rates, start=1):
+        started = time.perf_counter()
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        names = (f"order/{stream_name}/{epoch}", f"augment/{stream_name}/{epoch}")
+        loss = _train_epoch(model, optimizer, data, names, settings.batch_size, masked)
+        val_loss = mean_loss(model, data, settings.eval_batch_size)
+        seconds = time.perf_counter() - started
+        history.append(EpochReport(epoch, len(rates), loss, val_loss, data.n_train, seconds))
+        if not np.isfinite(loss + val_loss):
+            raise DivergedError(f"loss {loss:g}, validation loss {val_loss:g} in epoch {epoch} of {len(rates)}")
+        if best is None or val_loss < best.val_loss:
+            best = Fit(snapshot(model), epoch, val_loss, ())
+        if on_epoch:
+            on_epoch(history[-1])
+    assert best is not None  # a recipe has at least one epoch
+    return Fit(best.state, best.kept_epoch, best.val_loss, tuple(history))
+
+
+def _train_epoch(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    data: DeviceData,
+    streams: tuple[str, str],
+    batch_size: int,
+    masked: list[tuple[Tensor, Tensor]],
+) -> float:
+    """Run one epoch and return its mean training loss; the device is read once, at the end."""
+    model.train()
+    total = torch.zeros((), device=data.train_labels.device)
+    for images, labels in data.epoch(streams, batch_size):
+        loss = F.cross_entropy(model(images), labels)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        _apply(masked)
+        total += loss.detach() * len(labels)
+    return float(total) / data.n_train
+
+
+def _masked_weights(model: nn.Module, masks: Masks) -> list[tuple[Tensor, Tensor]]:
+    """Pair every masked layer's weight with its mask, in the weight's type and layout."""
+    layers = dict(model.named_modules())
+    return [(weight, mask.to(weight)) for name, mask in masks.items() for weight in [layers[name].weight.data]]
+
+
+@torch.no_grad()
+def _apply(masked: list[tuple[Tensor, Tensor]]) -> None:
+    if masked:
+        torch._foreach_mul_([weight for weight, _ in masked], [mask for _, mask in masked])
+
+
+@torch.no_grad()
+def mean_loss(model: nn.Module, data: DeviceData, batch_size: int) -> float:
+    """Return the mean cross-entropy on the hold-out, in evaluation mode."""
+    model.eval()
+    total = torch.zeros((), device=data.holdout_labels.device)
+    for images, labels in zip(
+        data.holdout_images.split(batch_size), data.holdout_labels.split(batch_size), strict=True
+    ):
+        total += F.cross_entropy(model(data.normalize(images)), labels, reduction="sum")
+    return float(total) / len(data.holdout_labels)
+
+
+@torch.no_grad()
+def predict(model: nn.Module, data: DeviceData, batch_size: int) -> NDArray[np.int64]:
+    """Return the predicted class of every test image, in evaluation mode."""
+    model.eval()
+    parts = [model(data.normalize(images)).argmax(1) for images in data.test_images.split(batch_size)]
+    return torch.cat(parts).cpu().numpy()
+
+
+def confusion_matrix(labels: NDArray[np.int64], predictions: NDArray[np.int64], n_classes: int) -> NDArray[np.int64]:
+    """Return counts (C, C): true class on the rows, predicted class on the columns."""
+    flat = np.bincount(labels * n_classes + predictions, minlength=n_classes * n_classes)
+    return flat.reshape(n_classes, n_classes)
+
+
+def snapshot(model: nn.Module) -> State:
+    """Return a copy of all parameters and buffers."""
+    return {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}
