@@ -5,7 +5,6 @@ Nothing is read or imported beyond the standard library and NumPy before a datas
 
 from rdcompute.datasets.catalogue import (
     DATASETS,
-    DatasetSpec,
     DatasetStatus,
     check_dataset_name,
     dataset_names,
@@ -16,6 +15,7 @@ from rdcompute.datasets.catalogue import (
 )
 from rdcompute.datasets.folders import default_data_dir
 from rdcompute.datasets.images import ImageData
+from rdcompute.datasets.spec import DatasetSpec
 from rdcompute.datasets.split import holdout_size, stratified_holdout
 
 __all__ = [

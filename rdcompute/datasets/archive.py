@@ -73,9 +73,8 @@ class Archive:
     def read(self, key: str) -> npt.NDArray[Any]:
         """Return the array stored under `key`."""
         with self._reading(), self._zip.open(f"{key}.npy") as member:
-            array = npy.read_array(member, allow_pickle=False)
-            member.read(1)  # reaching the end makes zipfile compare the checksum
-        return array
+            # reading the last byte makes zipfile compare the checksum
+            return npy.read_array(member, allow_pickle=False)
 
     def _header(self, info: zipfile.ZipInfo) -> Header:
         with self._zip.open(info) as member:

@@ -60,8 +60,11 @@ class ImageData:
         if self.test_images.shape[1:] != height_width_channels:
             self._refuse(f"test images of shape {self.test_images.shape[1:]}", str(height_width_channels))
         n_channels = height_width_channels[2]
-        if len(self.mean) != n_channels or len(self.std) != n_channels or not min(self.std) > 0:
-            self._refuse(f"mean {self.mean} and std {self.std}", f"{n_channels} of each, every std above 0")
+        usable = all(map(math.isfinite, self.mean)) and all(0 < value < math.inf for value in self.std)
+        if len(self.mean) != n_channels or len(self.std) != n_channels or not usable:
+            self._refuse(
+                f"mean {self.mean} and std {self.std}", f"{n_channels} of each, finite, every std above 0"
+            )
         if self.augment not in AUGMENTATIONS:
             self._refuse(f"augment {self.augment!r}", one_of(AUGMENTATIONS))
 
@@ -96,7 +99,9 @@ class ImageData:
 
     def _check_part(self, part: str, images: Images, labels: Labels) -> None:
         if images.ndim != 4 or images.dtype != np.uint8:
-            self._refuse(f"{part} images of shape {images.shape} and type {images.dtype}", "uint8 (N, H, W, C)")
+            self._refuse(
+                f"{part} images of shape {images.shape} and type {images.dtype}", "uint8 (N, H, W, C)"
+            )
         if labels.shape != (len(images),) or labels.dtype != np.int64 or not len(labels):
             self._refuse(
                 f"{part} labels of shape {labels.shape} and type {labels.dtype}",

@@ -13,6 +13,7 @@ from rdstats.array.numeric import BoolArray, FloatArray, TextArray, first_reason
 from rdstats.array.ttest import p_value
 from rdstats.array.validate import (
     as_counts,
+    as_flags,
     as_float,
     broadcast,
     check_family_size,
@@ -121,7 +122,7 @@ def tost(
     --------
     >>> result = tost([0.01, 0.09], 0.05, 10, margin=0.10)
     >>> result.p.round(4).tolist(), result.equivalent.tolist()
-    ([0.0001, 0.2716], [True, False])
+    ([0.0001, 0.2714], [True, False])
     """
     check_positive("margin", margin)
     centre, spread, seeds = as_float("mean", mean), as_float("sd", sd), as_counts("n", n)
@@ -165,7 +166,7 @@ def claim(
     Raises
     ------
     InputError
-        If the shapes do not fit.
+        If the shapes do not fit or a flag is not boolean.
 
     Notes
     -----
@@ -179,7 +180,7 @@ def claim(
     >>> claim(delta, spread, equivalent=False, collapsed=False).tolist()
     'intensified'
     """
-    within, broken = np.asarray(equivalent, dtype=np.bool_), np.asarray(collapsed, dtype=np.bool_)
+    within, broken = as_flags("equivalent", equivalent), as_flags("collapsed", collapsed)
     delta, spread = _against_zero(delta_interval), _against_zero(log_spread_interval)
     broadcast(delta_interval=delta, log_spread_interval=spread, equivalent=within, collapsed=broken)
     known = decided(delta_interval.lower, delta_interval.upper, delta_interval.n, delta_interval.reason)

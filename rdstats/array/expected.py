@@ -207,7 +207,7 @@ def _solve(
     centre = logit(share)
     low = centre - np.where(free, log_odds, -np.inf).max(axis=-1) - 1e-3
     high = centre - np.where(free, log_odds, np.inf).min(axis=-1) + 1e-3
-    delta = 0.5 * (low + high)
+    delta: FloatArray = 0.5 * (low + high)
     step = high - low
     for _ in range(MAX_PASSES):
         moved = expit(log_odds + delta[..., np.newaxis])

@@ -74,14 +74,15 @@ def t_interval(values: ArrayLike, *, level: float = 0.95, k: ArrayLike = 1, axis
     n, mean, sd = moments(np.moveaxis(array, axis, -1))
     shape = broadcast(values=mean, k=tail)
     reason = seeds_reason(n, no_variation(sd, mean))
-    half = half_width(sd / np.sqrt(np.maximum(n, 1.0)), n - 1.0, tail)
+    size = n.astype(np.float64)
+    half = half_width(sd / np.sqrt(np.maximum(size, 1)), size - 1, tail)
     half = np.where(reason == "no_variation", 0.0, np.where(reason == "", half, np.nan))
     return TInterval(
         mean=widen(mean, shape),
         sd=widen(sd, shape),
         n=widen(n, shape),
-        lower=mean - half,
-        upper=mean + half,
+        lower=widen(mean - half, shape),
+        upper=widen(mean + half, shape),
         reason=widen(reason, shape),
     )
 
@@ -130,9 +131,7 @@ def verdict(
     return first_reason((sound & (high < centre), "<"), (sound & (low > centre), ">"), default="?")
 
 
-def decided(
-    lower: FloatArray, upper: FloatArray, n: FloatArray | IntArray, reason: TextArray
-) -> BoolArray:
+def decided(lower: FloatArray, upper: FloatArray, n: FloatArray | IntArray, reason: TextArray) -> BoolArray:
     """Whether an interval may give a verdict: enough seeds, both bounds known, no reason against it."""
     return np.asarray((n >= MIN_VERDICT) & (reason == "") & ~np.isnan(lower) & ~np.isnan(upper))
 

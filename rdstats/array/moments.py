@@ -25,9 +25,10 @@ def moments(values: FloatArray) -> Moments:
     known = ~np.isnan(values)
     n = np.asarray(known.sum(axis=-1), dtype=np.int64)
     total = np.where(known, values, 0.0).sum(axis=-1)
-    mean = divide(total, n.astype(np.float64), n > 0)
+    size = n.astype(np.float64)
+    mean = divide(total, size, n > 0)
     squares = (np.where(known, values - mean[..., np.newaxis], 0.0) ** 2).sum(axis=-1)
-    variance = divide(squares, n - 1.0, n > 1)
+    variance = divide(squares, size - 1, n > 1)
     return Moments(n, mean, np.asarray(np.sqrt(variance)))
 
 

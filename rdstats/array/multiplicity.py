@@ -63,10 +63,10 @@ def correct(
     size = check_family_size("m", max(1, raw.shape[-1]) if m is None else m)
     known = (~np.isnan(raw)).sum(axis=-1)
     broadcast(p=known, m=size)
-    short = size < known
-    if np.any(short):
-        number = np.broadcast_to(known, np.shape(short))[short].flat[0]
-        raise InputError(f"m: a family of {size.min():g} members cannot hold {number} p-values")
+    short = np.asarray(size < known)
+    if short.any():
+        held, wanted = (np.broadcast_to(part, short.shape)[short].flat[0] for part in (size, known))
+        raise InputError(f"m: a family of {held:g} declared members cannot hold {wanted:g} p-values")
     refuse("m", size, size != np.floor(size), "a whole number of members")
     corrected = _CORRECTORS[method](raw, size[..., np.newaxis])
     return np.moveaxis(np.where(np.isnan(raw), np.nan, corrected), -1, axis)

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from rdstats.array.numeric import ROUNDING, BoolArray, FloatArray, TextArray, divide, first_reason
-from rdstats.array.validate import as_float, check_classes
-from rdstats.errors import InputError
+from rdstats.array.validate import as_flags, as_float, check_classes
 
 
 class _Sums(NamedTuple):
@@ -55,7 +54,7 @@ def slope(before: ArrayLike, after: ArrayLike, present: ArrayLike | None = None)
     Raises
     ------
     InputError
-        If the shapes do not fit.
+        If the shapes do not fit or `present` is not boolean.
 
     Notes
     -----
@@ -86,7 +85,7 @@ def spread_ratio(before: ArrayLike, after: ArrayLike, present: ArrayLike | None 
     Raises
     ------
     InputError
-        If the shapes do not fit.
+        If the shapes do not fit or `present` is not boolean.
 
     Notes
     -----
@@ -118,7 +117,7 @@ def cosine(before: ArrayLike, after: ArrayLike, present: ArrayLike | None = None
     Raises
     ------
     InputError
-        If the shapes do not fit.
+        If the shapes do not fit or `present` is not boolean.
 
     Notes
     -----
@@ -150,7 +149,7 @@ def r_squared(before: ArrayLike, after: ArrayLike, present: ArrayLike | None = N
     Raises
     ------
     InputError
-        If the shapes do not fit.
+        If the shapes do not fit or `present` is not boolean.
 
     Notes
     -----
@@ -183,7 +182,7 @@ def slope_reason(before: ArrayLike, after: ArrayLike, present: ArrayLike | None 
     Raises
     ------
     InputError
-        If the shapes do not fit.
+        If the shapes do not fit or `present` is not boolean.
 
     Notes
     -----
@@ -210,9 +209,7 @@ def _sums(before: ArrayLike, after: ArrayLike, present: ArrayLike | None) -> _Su
         here = ~(gone_first & gone_second)
         missing = gone_first.all(axis=-1) | gone_second.all(axis=-1)
     else:
-        here = np.asarray(present)
-        if here.dtype != np.bool_:
-            raise InputError(f"present: expected booleans, received dtype {here.dtype}")
+        here = as_flags("present", present)
         check_classes(before=first, after=second, present=here)
         missing = ~here.any(axis=-1)
     x, y = _rounded(first, here), _rounded(second, here)

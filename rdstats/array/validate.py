@@ -42,6 +42,14 @@ def as_share(name: str, value: ArrayLike) -> FloatArray:
     return array
 
 
+def as_flags(name: str, value: ArrayLike) -> BoolArray:
+    """Return booleans as an array; anything else is an `InputError` (as a flag, NaN would count as true)."""
+    flags = np.asarray(value)
+    if flags.dtype != np.bool_:
+        raise InputError(f"{name}: expected booleans, received dtype {flags.dtype}")
+    return flags
+
+
 def refuse(name: str, array: FloatArray, wrong: BoolArray, accepted: str) -> None:
     """Raise `InputError` with the first wrong value and its index, if there is one."""
     if np.any(wrong):
@@ -124,7 +132,8 @@ def check_same_support(before: ArrayLike, after: ArrayLike) -> None:
     check_classes(before=first, after=second)
     first, second = np.broadcast_arrays(first, second)
     here = ~(np.isnan(first).all(axis=-1) | np.isnan(second).all(axis=-1))
-    wrong = np.asarray((np.nan_to_num(first) != np.nan_to_num(second)) & np.expand_dims(here, -1))
+    first, second = np.nan_to_num(first), np.nan_to_num(second)
+    wrong = np.asarray((first != second) & np.expand_dims(here, -1))
     if wrong.any():
         *cell, label = (int(i) for i in np.argwhere(wrong)[0])
         index = (*cell, label)

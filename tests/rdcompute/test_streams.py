@@ -10,7 +10,6 @@ import pytest
 from rdcompute.streams import stream, torch_seed
 from rdstats.errors import InputError
 
-
 # SHA-256 of "abc", FIPS 180-2 appendix B.1
 DIGEST = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
@@ -52,5 +51,5 @@ def test_torch_seeds_fit_in_63_bits():
 
 @pytest.mark.parametrize("root", [-1, 0.5, "1", None])
 def test_a_root_that_is_no_natural_number_is_refused(root):
-    with pytest.raises(InputError, match="root seed .* accepted: an integer from 0 up"):
+    with pytest.raises(InputError, match=r"root seed .* accepted: an integer from 0 up"):
         stream(root, "x")

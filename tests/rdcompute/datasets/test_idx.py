@@ -57,7 +57,10 @@ def flipped(content, position):
         (GOOD_IMAGES + b"\0", "has trailing bytes: 25 bytes"),
         (b"\0\0\x08\3" + b"\xff" * 12, "is truncated"),  # a size no machine could allocate
         (b"\0\0\x08\3" + struct.pack(">3I", 0, 3, 4), r"the header says shape \(0, 3, 4\)"),
-        (b"\0\0\x08\3" + struct.pack(">3I", 2, 4, 3) + IMAGES.tobytes(), "images of 4x3 pixels; accepted: 3x4"),
+        (
+            b"\0\0\x08\3" + struct.pack(">3I", 2, 4, 3) + IMAGES.tobytes(),
+            "images of 4x3 pixels; accepted: 3x4",
+        ),
         (gzip.compress(GOOD_IMAGES)[:-9], "damaged gzip file"),
         (gzip.compress(GOOD_IMAGES)[:5], "damaged gzip file"),
         (flipped(gzip.compress(GOOD_IMAGES), -6), "damaged gzip file"),  # the checksum

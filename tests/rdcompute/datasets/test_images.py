@@ -42,15 +42,19 @@ def test_properties():
         ({"train_labels": np.zeros(6, np.int32)}, "train labels .* int32"),
         ({"test_labels": np.array([0, 1, 3])}, "test labels from 0 to 3; accepted: 0 to 2"),
         ({"test_labels": np.array([0, 1, -1])}, "test labels from -1 to 1"),
-        ({"test_images": np.zeros((0, 4, 5, 3), np.uint8), "test_labels": np.zeros(0, np.int64)}, "at least one"),
+        (
+            {"test_images": np.zeros((0, 4, 5, 3), np.uint8), "test_labels": np.zeros(0, np.int64)},
+            "at least one",
+        ),
         ({"mean": (0.5,)}, "accepted: 3 of each"),
         ({"std": (1.0, 0.0, 1.0)}, "every std above 0"),
         ({"std": (1.0, float("nan"), 1.0)}, "every std above 0"),
+        ({"mean": (0.5, float("inf"), 0.5)}, "3 of each, finite"),
         ({"augment": "cutout"}, "augment 'cutout'; accepted: none, crop-flip"),
     ],
 )
 def test_wrong_arrays_are_refused(changes, message):
-    with pytest.raises(InputError, match=f"dataset 'tiny' has {message}|dataset 'tiny' has .*{message}"):
+    with pytest.raises(InputError, match=f"dataset 'tiny' has .*{message}"):
         make(**changes)
 
 
@@ -73,7 +77,9 @@ def test_checksum_depends_on_every_content_and_on_nothing_else():
         ),
     ]
     assert len({data.checksum(), *(other.checksum() for other in changed)}) == len(changed) + 1
-    fortran = replace(data, name="other", augment="crop-flip", train_images=np.asfortranarray(data.train_images))
+    fortran = replace(
+        data, name="other", augment="crop-flip", train_images=np.asfortranarray(data.train_images)
+    )
     assert fortran.checksum() == make().checksum()
 
 

@@ -20,7 +20,9 @@ LAYOUTS = {
 @pytest.mark.parametrize(("name", "folder"), sorted(LAYOUTS))
 @pytest.mark.parametrize("compressed", ["all", "none", "labels"])
 def test_both_layouts_plain_and_compressed(tmp_path, small_idx, write_idx, name, folder, compressed):
-    packed = {file for file in small_idx if compressed == "all" or (compressed == "labels" and "idx1" in file)}
+    packed = {
+        file for file in small_idx if compressed == "all" or (compressed == "labels" and "idx1" in file)
+    }
     write_idx(tmp_path / folder, small_idx, packed)
     data = load(name, tmp_path)
     np.testing.assert_array_equal(data.train_images[..., 0], small_idx["train-images-idx3-ubyte"])

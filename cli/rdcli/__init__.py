@@ -1,0 +1,1 @@
+"""The command line `rd`: parses, calls, prints."""

@@ -1,0 +1,68 @@
+"""What the labelled layer shares: applying an array function to named dimensions, and reading a cube's plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+SEED, RATIO, METHOD, CLASS = "seed", "ratio", "method", "class"
+
+
+def over_classes(
+    function: Callable[..., Any], *arrays: xr.DataArray, keeps_class: bool = False, dtype: Any = np.float64, **options: Any
+) -> xr.DataArray:
+    """Apply an array function to per-class values; dimensions are matched by name, dask stays lazy."""
+    result: xr.DataArray = xr.apply_ufunc(
+        function,
+        *arrays,
+        kwargs=options,
+        input_core_dims=[[CLASS] if CLASS in a.dims else [] for a in arrays],
+        output_core_dims=[[CLASS] if keeps_class else []],
+        dask="parallelized",
+        dask_gufunc_kwargs={"allow_rechunk": True},
+        output_dtypes=[dtype],
+        keep_attrs=False,
+    )
+    return result
+
+
+def like(result: xr.DataArray, *templates: xr.DataArray) -> xr.DataArray:
+    """Put the dimensions of `result` into the order in which `templates` name them."""
+    order = dict.fromkeys(str(dim) for template in templates for dim in template.dims)
+    return result.transpose(*[dim for dim in order if dim in result.dims], ...)
+
+
+def is_control(method: object) -> bool:
+    """Return whether a method is a control: the same fine-tuning, nothing removed."""
+    return str(method) == "sham" or str(method).startswith("sham-")
+
+
+def control_of(method: str, present: Sequence[str]) -> str | None:
+    """Return the control that shares the method's fine-tuning recipe, if it is among the `present` methods."""
+    own = f"sham-{method}"
+    wanted = own if method in ("lth", "chip") else "sham"
+    return wanted if wanted in present else None
+
+
+def planned(slopes: xr.Dataset) -> xr.DataArray:
+    """Return, over all dimensions but the seed, whether the grid has the cell for any seed.
+
+    A cube without `status` counts a cell as planned if any seed has counts for it.
+    """
+    there = slopes["status"].notnull() if "status" in slopes else slopes["reason"] != "missing"
+    there = there.any(SEED) if SEED in there.dims else there
+    template = slopes["slope"].isel({SEED: 0}, drop=True) if SEED in slopes["slope"].dims else slopes["slope"]
+    return there.broadcast_like(template).transpose(*template.dims)
+
+
+def family_size(slopes: xr.Dataset) -> xr.DataArray:
+    """Return k: the planned ratios of a column that are not its control's; 1 for a control."""
+    there = planned(slopes)
+    k = there.sum(RATIO) if RATIO in there.dims else there.astype(int)
+    k = k.broadcast_like(there).transpose(*there.dims)
+    if METHOD in k.dims:
+        k = k.where(~xr.apply_ufunc(np.vectorize(is_control, otypes=[bool]), k[METHOD]), 1)
+    return k.where(k > 0, 1).astype(int)

@@ -1,0 +1,155 @@
+"""The whole analysis of a cube in one call: slopes, their summary, a family of tests, the control, warnings."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+
+from rdstats._labelled import SEED, planned
+from rdstats.control import MARGIN, against_control
+from rdstats.cube import FAILED, class_counts
+from rdstats.cube.schema import MISSING
+from rdstats.errors import InputError, nearest, one_of
+from rdstats.families import FAMILIES, Family, run_family
+from rdstats.slope import collapsed, slopes, summarize_slopes
+
+IMBALANCE_NOTED = 1.05
+"""Ratio of the largest to the smallest class from which recall balances no longer add up to zero visibly."""
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What `analyze` found.
+
+    Attributes
+    ----------
+    counts : class counts of the cube.
+    slopes : every network (`rdstats.slopes`).
+    summary : slopes over seeds (`rdstats.summarize_slopes`).
+    family, tests : the declared comparisons and their results (`rdstats.run_family`).
+    control : every pruned column against its control, None where there is none (`rdstats.against_control`).
+    warnings : what a reader must know before believing the numbers, a line each.
+    """
+
+    counts: xr.Dataset
+    slopes: xr.Dataset
+    summary: xr.Dataset
+    family: Family
+    tests: xr.Dataset
+    control: xr.Dataset | None
+    warnings: tuple[str, ...]
+
+    @property
+    def test_images_per_class(self) -> tuple[int, int]:
+        """Return the smallest and largest number of test images of a class."""
+        support = self.counts["support"].where(self.counts["support"] > 0)
+        return int(support.min()), int(support.max())
+
+
+def analyze(
+    cube: xr.Dataset,
+    *,
+    family: str = "ratio",
+    measure: str = "recall",
+    reference: str = "accuracy",
+    correction: str = "bonferroni",
+    level: float = 0.95,
+    exclude_degenerate: bool = False,
+    margin: float = MARGIN,
+) -> Analysis:
+    """Analyse a cube.
+
+    Parameters
+    ----------
+    cube : a cube with matrices before and after compression.
+    family : which comparisons are tested; ``ratio``: consecutive ratios (paper, Tables 1 to 4).
+    measure, reference : see `rdstats.slopes`.
+    correction : ``bonferroni``, ``holm``, ``bh`` or ``none``, column by column.
+    level : family-wise confidence level.
+    exclude_degenerate : leave degenerate networks out of summary and tests.
+    margin : equivalence margin against the control, on the slope scale.
+
+    Raises
+    ------
+    InputError
+        An unknown choice, or a cube that cannot answer the question.
+
+    Examples
+    --------
+    >>> import numpy as np, rdstats
+    >>> rng = np.random.default_rng(0)
+    >>> before = rng.multinomial(100, [.8, .1, .1], (5, 1, 3))[..., [[0, 1, 2], [1, 0, 2], [2, 1, 0]]][..., 0, :, :]
+    >>> cube = rdstats.build(before[:, 0], np.repeat(before, 2, 1), dims=("seed", "ratio"),
+    ...                      coords={"ratio": [2, 4]})
+    >>> rdstats.analyze(cube).summary["mean"].values.tolist()
+    [1.0, 1.0]
+    """
+    if family not in FAMILIES:
+        raise InputError(f"family {family!r}{nearest(family, FAMILIES)}; accepted is {one_of(FAMILIES)}")
+    if not 0 < level < 1:
+        raise InputError(f"level {level:g}: a number between 0 and 1 is accepted, such as .95")
+    counts = class_counts(cube)
+    networks = slopes(counts, measure, reference).compute()
+    declared = FAMILIES[family](networks, correction=correction, level=level)
+    tests = run_family(networks, declared, exclude_degenerate=exclude_degenerate)
+    summary = summarize_slopes(networks, level=level, exclude_degenerate=exclude_degenerate)
+    kept = _without_degenerate(networks) if exclude_degenerate else networks
+    control = against_control(kept, level=level, margin=margin)
+    return Analysis(counts, networks, summary, declared, tests, control, _warnings(counts, networks, summary, measure))
+
+
+def _without_degenerate(networks: xr.Dataset) -> xr.Dataset:
+    blank = ["slope", "spread_ratio", "cosine", "r_squared"]
+    return networks.assign({name: networks[name].where(~networks["degenerate"]) for name in blank})
+
+
+def _warnings(counts: xr.Dataset, networks: xr.Dataset, summary: xr.Dataset, measure: str) -> tuple[str, ...]:
+    notes: list[str] = []
+    if scale := counts.attrs.get("scaled"):
+        text = ", ".join(f"{k}={v:g}" for k, v in json.loads(scale).items())
+        notes.append(f"scaled run ({text}): shorter than the grid it is named after")
+    if "status" in networks:
+        for state, word in ((MISSING, "not finished"), (FAILED, "failed")):
+            if n := int((networks["status"] == state).sum()):
+                notes.append(f"{n} cells of the grid {word}")
+    if n := int((summary["n_degenerate"]).sum()):
+        where = int((collapsed(summary) & planned(networks)).sum())
+        notes.append(f"{n} degenerate networks (no classifiers any more); {where} cells read collapsed")
+    n_seeds = networks.sizes.get(SEED, 1)
+    if n_seeds < 5:
+        few = "one network only: no inference" if n_seeds == 1 else f"{n_seeds} seeds: too few for a verdict"
+        notes.append(f"{few} (5 are needed)")
+    notes += _ratio_warning(networks) + _balance_warning(counts, measure)
+    undefined = int((networks["reason"] == "undefined_class").sum())
+    if undefined:
+        notes.append(f"{undefined} networks have a class whose {measure} is 0/0: no slope (undefined_class)")
+    return tuple(notes)
+
+
+def _ratio_warning(networks: xr.Dataset) -> list[str]:
+    """Say where the achieved ratio is over 5 % from the nominal one, the farthest first."""
+    if "achieved_ratio" not in networks or "ratio" not in networks.coords:
+        return []
+    off = np.log(networks["achieved_ratio"] / networks["ratio"])
+    if not bool((abs(off) > np.log(1.05)).any()):
+        return []
+    worst = abs(off).max([dim for dim in off.dims if dim != "ratio"])
+    ratio = float(worst.idxmax("ratio"))
+    achieved = float(networks["achieved_ratio"].sel({"ratio": ratio}).mean())
+    return [f"achieved ratios differ from nominal ones: {ratio:g} is really {achieved:.3g}"]
+
+
+def _balance_warning(counts: xr.Dataset, measure: str) -> list[str]:
+    support = counts["support"].where(counts["support"] > 0)
+    if measure != "recall":
+        return [f"balances of {measure} do not add up to zero: a line through the origin is an assumption"]
+    ratio = support.max("class") / support.min("class")
+    if not bool((ratio > IMBALANCE_NOTED).any()):
+        return []
+    return [
+        "test classes differ in size, up to "
+        f"{float(ratio.max()):.2f} to 1: a line through the origin is an approximation"
+    ]
