@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import altair as alt
 
 from rdstats.analysis import Analysis
 from rdstats.charts import marks, theme
-from rdstats.charts.panel import Panel, Row, View, group, place, positions, require_ratio, series, view
+from rdstats.charts.panel import Panel, Row, View, group, pixels, place, positions, require_ratio, series, view
 from rdstats.errors import InputError
 from rdstats.records import Record, control_records
 
@@ -71,19 +72,20 @@ def _row(record: Record, x: float) -> Row:
 def _draw(
     label: str, rows: list[Row], names: list[str], ratios: list[float], frame: View, margin: float
 ) -> alt.LayerChart:
-    y = alt.Y("y:Q", scale=marks.y_scale(frame), title=Y_TITLE)
+    y = partial(marks.y_axis, frame=frame, title=Y_TITLE)
     colour, shape = marks.colour(names, theme.colours(names)), marks.shape(names, theme.shapes(names))
+    room = pixels(ratios, len(names), marks.WIDTH)
     layers = [
         _margin_band(margin, y),
-        *marks.level_line(0.0, "0: as the control", y),
-        *marks.cells(rows, x=marks.x_axis(ratios), y=y, colour=colour, shape=shape, tooltip=_tooltips()),
+        *marks.level_line(0.0, "control", y),
+        *marks.cells(rows, x=marks.x_axis(ratios), y=y, colour=colour, shape=shape, tooltip=_tooltips(), room=room),
     ]
     return marks.finish(layers, label)
 
 
-def _margin_band(margin: float, y: alt.Y) -> alt.Chart:
+def _margin_band(margin: float, y: marks.Vertical) -> alt.Chart:
     band = alt.Chart(marks.data([{"low": -margin, "high": margin}])).mark_rect(color=theme.CONTROL_COLOUR, opacity=0.14)
-    return band.encode(y=alt.Y("low:Q", scale=y.scale, title=y.title), y2="high:Q")
+    return band.encode(y=y("low"), y2="high:Q")
 
 
 def _tooltips() -> list[alt.Tooltip]:

@@ -72,9 +72,27 @@ def positions(ratios: Sequence[float], names: Sequence[str]) -> dict[tuple[str, 
 
 
 def _offset(i: int, names: Sequence[str]) -> float:
-    """Return the place of series i within 0.64 of the gap between two ratios, 0.16 at most between two series."""
-    step = min(0.16, 0.64 / max(len(names), 1))
-    return (i - (len(names) - 1) / 2) * step
+    return (i - (len(names) - 1) / 2) * spacing(len(names))
+
+
+def spacing(n: int) -> float:
+    """Return the distance of n series that stand side by side, as a share of the gap between two ratios."""
+    return min(0.16, 0.64 / max(n, 1))
+
+
+def axis_range(ratios: Sequence[float]) -> tuple[float, float]:
+    """Return the horizontal range: the ratios with room on both sides."""
+    low, high = min(ratios), max(ratios)
+    return (low / 1.45, high * 1.45) if is_log(ratios) else (low - 0.7, high + 0.7)
+
+
+def pixels(ratios: Sequence[float], n: int, width: float) -> float:
+    """Return the distance of n series that stand side by side on an axis of that width."""
+    ordered, ends = sorted(set(ratios)), axis_range(ratios)
+    if is_log(ordered):
+        ordered, ends = [math.log(r) for r in ordered], (math.log(ends[0]), math.log(ends[1]))
+    gap = min((b - a for a, b in pairwise(ordered)), default=ends[1] - ends[0])
+    return spacing(n) * gap * width / (ends[1] - ends[0])
 
 
 def is_log(ratios: Sequence[float]) -> bool:

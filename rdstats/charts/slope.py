@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import altair as alt
 
 from rdstats._labelled import is_control
 from rdstats.analysis import Analysis
 from rdstats.charts import marks, theme
-from rdstats.charts.panel import Panel, Row, View, group, place, positions, require_ratio, series, view
+from rdstats.charts.panel import Panel, Row, View, group, pixels, place, positions, require_ratio, series, view
 from rdstats.records import Record, slope_records
 
 Y_TITLE = "intensification slope alpha"
@@ -20,7 +21,7 @@ def slope_chart(analysis: Analysis) -> alt.LayerChart | alt.ConcatChart:
 
     Points with simultaneous t intervals are means over seeds; the grey line with its band is the control's
     mean slope and interval; short bars are the slopes expected from accuracy alone; a hollow, crossed mark is
-    a collapsed cell (its interval is left out). An arrow says that an interval goes on beyond the frame, a
+    a collapsed cell (its interval and expected slope are left out). An arrow says that an interval goes on beyond the frame, a
     number beside a mark at the edge is its value.
 
     Parameters
@@ -87,32 +88,33 @@ def _draw(
 ) -> alt.LayerChart:
     grey = list(dict.fromkeys(row["series"] for row in controls))
     expected = [{**row, "series": theme.EXPECTED, "y": frame.clamp(row["expected"])}
-                for row in rows if row["expected"] is not None]  # fmt: skip
+                for row in rows if row["expected"] is not None and not row["collapsed"]]  # fmt: skip
     legend = [*names, *grey, *([theme.EXPECTED] if expected else [])]
     tail = [theme.INK] if expected else []
     colour = marks.colour(legend, [*theme.colours(names), *[theme.CONTROL_COLOUR] * len(grey), *tail])
     shape = marks.shape(legend, [*theme.shapes(names), *[theme.DASH] * len(grey), *[theme.DASH] * len(tail)])
-    x, y = marks.x_axis(ratios), alt.Y("y:Q", scale=marks.y_scale(frame), title=Y_TITLE)
-    dashes = alt.Chart(marks.data(expected)).mark_point(filled=True, size=150, opacity=0.85)
+    x, y = marks.x_axis(ratios), partial(marks.y_axis, frame=frame, title=Y_TITLE)
+    room = pixels(ratios, len(names), marks.WIDTH)
+    dashes = alt.Chart(marks.data(expected)).mark_point(filled=True, size=min(max(room, 5.0), 13.0) ** 2, opacity=0.85)
     layers = [
         *_control_layers(controls, colour, shape, y, frame),
-        *marks.level_line(1.0, "1: as before pruning", y),
-        dashes.encode(x=x, y=y, color=colour, shape=shape, tooltip=_tooltips()),
-        *marks.cells(rows, x=x, y=y, colour=colour, shape=shape, tooltip=_tooltips()),
+        *marks.level_line(1.0, "slope 1", y),
+        dashes.encode(x=x, y=y("y"), color=colour, shape=shape, tooltip=_tooltips()),
+        *marks.cells(rows, x=x, y=y, colour=colour, shape=shape, tooltip=_tooltips(), room=room),
     ]
     return marks.finish(layers, label)
 
 
 def _control_layers(
-    controls: list[Row], colour: alt.Color, shape: alt.Shape, y: alt.Y, frame: View
+    controls: list[Row], colour: alt.Color, shape: alt.Shape, y: marks.Vertical, frame: View
 ) -> list[alt.Chart]:
     rows = place([{**row, "collapsed": False} for row in controls], frame)
     base = alt.Chart(marks.data(rows)).encode(color=colour)
     band = base.mark_rect(opacity=0.18).transform_filter("isValid(datum.y_lower)")
     tooltip = [alt.Tooltip("series:N", title="control"), *_tooltips()[2:5]]
     return [
-        band.encode(y=alt.Y("y_lower:Q", scale=y.scale, title=y.title), y2="y_upper:Q"),
-        base.mark_rule(strokeWidth=2).encode(y=y, tooltip=tooltip),
+        band.encode(y=y("y_lower"), y2="y_upper:Q"),
+        base.mark_rule(strokeWidth=2).encode(y=y("y"), tooltip=tooltip),
     ]
 
 

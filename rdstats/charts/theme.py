@@ -60,7 +60,7 @@ def config() -> dict[str, Any]:
         "view": {"stroke": None},
         "axis": {**text, **lines, "domainOpacity": 0.6, "tickOpacity": 0.6, "tickSize": 4, "labelPadding": 4},
         "legend": {**text, "title": None, "orient": "bottom", "columns": 2, "labelLimit": 260, "symbolSize": 70,
-                   "symbolStrokeWidth": 0, "columnPadding": 14, "rowPadding": 3, "offset": 10},
+                   "symbolStrokeWidth": 0, "symbolOpacity": 1, "columnPadding": 14, "rowPadding": 3, "offset": 10},
         "title": {"color": INK, "fontSize": 13, "fontWeight": 600, "anchor": "start", "offset": 10},
         "text": {"color": INK, "fontSize": 10},
     }  # fmt: skip

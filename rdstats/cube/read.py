@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from rdstats.cube import schema
-from rdstats.cube.header import check_header
+from rdstats.cube.checksum import is_intact
 from rdstats.cube.validate import validate
 from rdstats.errors import InputError
 
@@ -47,23 +48,34 @@ def damaged(path: object, error: object) -> InputError:
     return InputError(f"{path}: truncated or damaged, cannot be read as a cube ({detail})")
 
 
+def source(cube: xr.Dataset) -> str:
+    """Return the name of the file that a cube, or a part of one, was read from; "cube" for one in memory."""
+    found = (part.encoding.get("source") for part in (cube, *cube.variables.values()))
+    return next((str(name) for name in found if name), "cube")
+
+
 def _check_file(path: Path) -> None:
     import netCDF4
 
-    with open(path, "rb") as handle:
-        magic = handle.read(8)
+    try:
+        with open(path, "rb") as handle:
+            magic = handle.read(8)
+        intact = is_intact(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    if not intact:
+        raise damaged(path, "its content differs from what was written")
     if magic != b"\x89HDF\r\n\x1a\n" and magic[:3] != b"CDF":
         raise InputError(f"{path}: not a cube (not a NetCDF file)")
     try:
         with netCDF4.Dataset(path) as file:
             version = getattr(file, "rd_schema_version", schema.SCHEMA_VERSION)
             missing = [dim for dim in schema.CORE if dim not in file.dimensions]
-            intact = check_header(file)
-    except (OSError, RuntimeError, ValueError, KeyError, IndexError, UnicodeDecodeError) as error:
+    except (OSError, RuntimeError, ValueError, KeyError, IndexError) as error:
         raise damaged(path, error) from None
-    if not intact:
-        raise damaged(path, "attributes, labels or names differ from what was written")
-    if int(version) > schema.SCHEMA_VERSION:
+    if not isinstance(version, int | np.integer):
+        raise InputError(f"{path}: rd_schema_version is {version!r}; a whole number is accepted")
+    if version > schema.SCHEMA_VERSION:
         raise InputError(
             f"{path}: cube of schema version {version}, this rd reads up to {schema.SCHEMA_VERSION}: "
             "pip install --upgrade recall-distortion"

@@ -17,10 +17,10 @@ CORE = ("true_class", "predicted_class")
 TEXT_DIMS = ("dataset", "arch", "method", "layer")
 
 MISSING, DONE, FAILED = 0, 1, 2
-"""Values of `status`; a cell outside the grid has no status (NaN in memory)."""
+"""Values of `status`; a cell outside the grid has no status (NaN in memory).
 
-INTEGRITY_GROUP = "integrity"
-"""NetCDF group that holds the checksum of the header; `xarray` neither reads nor copies it."""
+Where there is a status it decides: counts and predictions of a compressed cell that is not done are not read.
+"""
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,9 @@ VARIABLES: Mapping[str, VariableSpec] = {spec.name: spec for spec in _SPECS}
 VOLATILE_ATTRS = frozenset({"provenance", "history"})
 """Global attributes about when and where a cube was made; the digest leaves them out."""
 
+FILE_ATTRS = frozenset({"Conventions", "rd_schema_version"})
+"""Global attributes that describe the file format and are written with every file."""
+
 
 def class_dtype(n_classes: int) -> np.dtype[Any]:
     """Return the smallest unsigned type that holds `n_classes` classes and, as its maximum, "missing"."""
@@ -87,8 +90,8 @@ def storage(spec: VariableSpec, n_classes: int) -> tuple[Any, Any]:
     if spec.kind == "class":
         dtype = class_dtype(n_classes)
         return dtype, dtype.type(np.iinfo(dtype).max)
-    dtype, fill = {"count": ("i4", -1), "flag": ("i1", -1), "float": ("f8", np.nan)}[spec.kind]
-    return np.dtype(dtype), np.dtype(dtype).type(fill)
+    code, fill = {"count": ("i4", -1), "flag": ("i1", -1), "float": ("f8", np.nan)}[spec.kind]
+    return np.dtype(code), np.dtype(code).type(fill)
 
 
 def attributes(spec: VariableSpec) -> dict[str, Any]:

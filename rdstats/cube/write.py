@@ -52,6 +52,19 @@ def replace_file(temporary: Path, path: Path) -> None:
             os.close(folder)
 
 
+def write_text_atomically(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file under a temporary name that replaces `path` when it is complete."""
+    path = check_writable(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.absolute().parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+        replace_file(Path(name), path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
 class CubeWriter:
     """Write a cube cell by cell; memory grows with the small variables, not with the matrices.
 

@@ -131,7 +131,10 @@ def tables(analysis: Analysis) -> list[Table]:
 
 
 def _verdict(record: Record) -> str:
-    return record["verdict"] + (f" ({record['reason']})" if record["reason"] else "")
+    """A collapsed cell needs no other reason."""
+    if record["verdict"].startswith("collapsed") or not record["reason"]:
+        return str(record["verdict"])
+    return f"{record['verdict']} ({record['reason']})"
 
 
 def _varying(records: list[Record], analysis: Analysis) -> tuple[tuple[str, ...], str]:

@@ -1,0 +1,96 @@
+"""`rd compute`: train, prune and measure a grid."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rdstats.errors import InputError
+
+if TYPE_CHECKING:
+    from rdcompute.compute import Summary
+    from rdcompute.grid import Grid
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(envvar="RD_DATA_DIR", help="Folder with the data sets; see rd datasets.", show_default=False),
+]
+
+
+def compute(
+    grid: Annotated[str, typer.Option(help="Grid file, or the name of a shipped grid.", metavar="FILE|NAME")],
+    output: Annotated[Path, typer.Option(help="The cube to write.")] = Path("results.nc"),
+    run_dir: Annotated[
+        Path | None, typer.Option(help="Folder of finished cells. [default: OUTPUT with .run]", show_default=False)
+    ] = None,
+    data_dir: DataDir = None,
+    workers: Annotated[int, typer.Option(help="Processes, one thread each.")] = 1,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps")] = "auto",
+    scale: Annotated[
+        list[str] | None,
+        typer.Option(help="Shorten the grid: first N seeds, shares of epochs and training images.",
+                     metavar="seeds=N|epochs=F|train=F", show_default=False),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop; nothing is written.")] = False,
+) -> None:  # fmt: skip
+    """Train, prune and fine-tune a grid of networks and write its confusion-matrix cube.
+
+    Finished cells stay in the run folder: repeat the command to go on after an interruption.
+
+    Example: rd compute --grid fashion.yaml --output fashion.nc --workers 2 --scale seeds=2
+    """
+    if find_spec("torch") is None:
+        raise InputError("rd compute needs torch: pip install 'recall-distortion[compute]'")
+    from rdcompute.grid import load_grid, parse_scale
+
+    wanted = load_grid(grid).scaled(parse_scale(scale or []))
+    if dry_run:
+        _print_plan(wanted, data_dir)
+        return
+    summary = _compute(wanted, output, run_dir, data_dir, workers, device)
+    typer.echo(_last_line(summary))
+    for message in list(dict.fromkeys(summary.failed.values()))[:5]:
+        typer.echo(f"failed: {message}", err=True)
+    if summary.failed:
+        typer.echo(f"rd: {len(summary.failed)} cells failed; tracebacks in {summary.run_dir / 'failed'}", err=True)
+        raise typer.Exit(1)
+
+
+def _compute(
+    grid: Grid, output: Path, run_dir: Path | None, data_dir: Path | None, workers: int, device: str
+) -> Summary:
+    from rdcli.progress import progress
+    from rdcompute.compute import compute as compute_grid
+    from rdcompute.runner import WorkerDiedError
+
+    try:
+        with progress(workers) as listener:
+            return compute_grid(
+                grid, output, run_dir=run_dir, data_dir=data_dir, n_workers=workers, device=device, listener=listener
+            )
+    except KeyboardInterrupt:
+        where = run_dir or output.with_suffix(".run")
+        typer.echo(f"rd: interrupted; finished cells are in {where}: repeat the command to go on", err=True)
+        raise typer.Exit(130) from None
+    except WorkerDiedError as error:
+        typer.echo(f"rd: {error}", err=True)
+        raise typer.Exit(1) from None
+
+
+def _last_line(summary: Summary) -> str:
+    reused = f" ({summary.n_reused} were there already)" if summary.n_reused else ""
+    return f"cube: {summary.output}, {summary.n_done} of {summary.n_cells} cells{reused}"
+
+
+def _print_plan(grid: Grid, data_dir: Path | None) -> None:
+    from rdcompute.describe import describe_plan
+    from rdcompute.plan import make_plan
+
+    plan = make_plan(grid, data_dir)
+    for line in describe_plan(plan):
+        typer.echo(line)
+    for note in plan.notes:
+        typer.echo(f"rd: note: {note}", err=True)

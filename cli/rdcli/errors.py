@@ -1,0 +1,48 @@
+"""How commands end when something is wrong: one line on stderr and a status, no traceback."""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from rdstats.errors import InputError
+
+WRONG_INPUT, INTERRUPTED = 2, 130
+
+
+class FriendlyGroup(TyperGroup):
+    """Turns the errors a user can cause into one line; programming errors keep their traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                return super().invoke(ctx)
+        except InputError as error:
+            typer.echo(f"rd: {error}", err=True)
+            raise typer.Exit(WRONG_INPUT) from None
+        except KeyboardInterrupt:
+            typer.echo("rd: interrupted", err=True)
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:  # the reader of our output has gone, as in `rd analyze ... | head`
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    typer.echo(f"rd: warning: {message}", err=True)
+
+
+def write_text(text: str, output: Any) -> None:
+    """Write a document to a file, whole or not at all, or to stdout."""
+    if output is None:
+        typer.echo(text, nl=False)
+        return
+    from rdstats.cube.write import write_text_atomically
+
+    write_text_atomically(output, text)
