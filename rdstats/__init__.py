@@ -22,10 +22,10 @@ _PUBLIC = {
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 
-_MODULES = {"array", "charts", "report"} | {module.partition(".")[2] for module in _PUBLIC}
-assert not _MODULES & set(_HOME), "a public name must not be a submodule's: importing it would hide the name"
+# no public name may be one of these: importing the module would hide the name
+_MODULES = {"array", "charts", "pairing", "records", "report"} | {module.partition(".")[2] for module in _PUBLIC}
 
-__all__ = ["__version__", *sorted(_HOME)]  # noqa: PLE0604 - the table above is the one list of names
+__all__ = ["__version__", *sorted(_HOME)]
 
 
 def __getattr__(name: str) -> Any:

@@ -12,7 +12,11 @@ SEED, RATIO, METHOD, CLASS = "seed", "ratio", "method", "class"
 
 
 def over_classes(
-    function: Callable[..., Any], *arrays: xr.DataArray, keeps_class: bool = False, dtype: Any = np.float64, **options: Any
+    function: Callable[..., Any],
+    *arrays: xr.DataArray,
+    keeps_class: bool = False,
+    dtype: Any = np.float64,
+    **options: Any,
 ) -> xr.DataArray:
     """Apply an array function to per-class values; dimensions are matched by name, dask stays lazy."""
     result: xr.DataArray = xr.apply_ufunc(

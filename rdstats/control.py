@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from rdstats import array
-from rdstats._labelled import METHOD, RATIO, SEED, control_of, family_size, is_control
+from rdstats._labelled import METHOD, RATIO, SEED, control_of, family_size, is_control, like
 from rdstats.pairing import check_paired
 from rdstats.slope import collapsed, summarize_slopes, t_intervals
 
@@ -30,10 +30,10 @@ def against_control(slopes: xr.Dataset, *, level: float = 0.95, margin: float = 
 
     Returns
     -------
-    None without a dimension ``method`` or where no method has its control; else a Dataset over the cell
-    dimensions without ``seed``, methods with a control only: ``mean, sd, n, interval, reason`` of delta,
-    ``log_spread`` and ``log_spread_interval``, ``control`` (its name), ``control_slope``, ``p_equivalent``,
-    ``k`` and ``claim``:
+    None without dimensions ``seed`` and ``method``, or where no method has its control (at ratio 1); else a
+    Dataset over the cell dimensions without ``seed``, methods with a control only: ``mean, sd, n, interval,
+    reason`` of delta, ``log_spread`` and ``log_spread_interval``, ``control`` (its name), ``control_slope``,
+    ``p_equivalent``, ``k`` and ``claim``:
 
     "intensified" needs delta > 0 and a grown spread, "de-intensified" both below 0; delta alone is "changed
     relative to the control, spread undecided"; before these come "collapsed" (over a tenth of the networks
@@ -43,12 +43,15 @@ def against_control(slopes: xr.Dataset, *, level: float = 0.95, margin: float = 
         return None
     methods = [str(name) for name in slopes[METHOD].values.tolist()]
     pairs = {m: control_of(m, methods) for m in methods if not is_control(m)}
+    if RATIO in slopes.dims and 1 not in slopes[RATIO].values.tolist():
+        return None
     pairs = {m: c for m, c in pairs.items() if c}
     if not pairs:
         return None
     slopes = slopes.compute()
     parts = [_compare(slopes, method, str(control), level, margin) for method, control in pairs.items()]
-    return xr.concat(parts, METHOD, data_vars="all", coords="minimal", compat="override", join="exact").assign_attrs(slopes.attrs, level=level, margin=margin)
+    result = xr.concat(parts, METHOD, data_vars="all", coords="minimal", compat="override", join="exact")
+    return result.assign_attrs(slopes.attrs, level=level, margin=margin)
 
 
 def _compare(slopes: xr.Dataset, method: str, control: str, level: float, margin: float) -> xr.Dataset:
@@ -61,10 +64,9 @@ def _compare(slopes: xr.Dataset, method: str, control: str, level: float, margin
     result = delta.assign(k=k, control=control, log_spread=spread["mean"], log_spread_interval=spread["interval"])
     # the control's own mean over exactly the networks that enter delta
     both = pruned["slope"].notnull() & sham["slope"].notnull()
-    result["control_slope"] = sham["slope"].where(both).mean(SEED)
-    tost = array.tost(
-        *(delta[name].values for name in ("mean", "sd", "n")), margin=margin, level=level, k=k.values
-    )
+    result["control_slope"] = like(sham["slope"].where(both).mean(SEED), delta["mean"])
+    mean, sd, n = (delta[name].values for name in ("mean", "sd", "n"))
+    tost = array.tost(mean, sd, n, margin=margin, level=level, k=k.values)
     dims = delta["mean"].dims
     result["p_equivalent"] = (dims, np.asarray(tost.p))
     gone = collapsed(summarize_slopes(pruned, level=level)).transpose(*dims)

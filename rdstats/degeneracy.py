@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import xarray as xr
 
 from rdstats import array
-from rdstats._labelled import like
+from rdstats._labelled import like, over_classes
 from rdstats.cube import class_counts
+from rdstats.errors import InputError
 
 RULES = (
     "a layer without weights, macro recall not above chance (2.326 SE), recall 0 in a quarter of the classes, "
@@ -16,7 +18,9 @@ COLLAPSED_SHARE = 0.10
 """A column with more than this share of degenerate networks reads "collapsed"."""
 
 
-def degenerate(cube: xr.Dataset, *, z: float = 2.326, zero_recall_share: float = 0.25, dominance: float = 0.80) -> xr.Dataset:
+def degenerate(
+    cube: xr.Dataset, *, z: float = 2.326, zero_recall_share: float = 0.25, dominance: float = 0.80
+) -> xr.Dataset:
     """Flag degenerate networks, before or after compression.
 
     Parameters
@@ -30,12 +34,14 @@ def degenerate(cube: xr.Dataset, *, z: float = 2.326, zero_recall_share: float =
     the rules that the compressed network meets, or ``dense`` if only the dense one does.
     """
     counts = class_counts(cube)
+    if "correct" not in counts:
+        raise InputError("the cube has no confusion (after), where degenerate networks are looked for")
     options = {"z": z, "zero_recall_share": zero_recall_share, "dominance": dominance}
     reason = _reasons(counts, "", options)
     if "correct_dense" in counts:
         there = counts["support"].notnull().any("class")
         dense_only = (_reasons(counts, "_dense", options) != "") & there & (reason == "")
-        reason = xr.where(dense_only, "dense", reason)
+        reason = over_classes(lambda only, own: np.where(only, "dense", own), dense_only, reason, dtype="U64")
     reason = like(reason, counts["correct"].isel({"class": 0}, drop=True))
     return xr.Dataset({"degenerate": reason != "", "degenerate_reason": reason})
 

@@ -120,7 +120,7 @@ def _columns(slopes: xr.Dataset) -> Iterator[tuple[str, Selector, list[Any]]]:
 
 
 def _label(data: xr.Dataset, dim: str, i: int) -> Any:
-    return data[dim].values[i].item() if dim in data.coords else i
+    return data[dim].values.tolist()[i] if dim in data.coords else i
 
 
 def run_family(slopes: xr.Dataset, family: Family, *, exclude_degenerate: bool = False) -> xr.Dataset:
@@ -159,7 +159,8 @@ def run_family(slopes: xr.Dataset, family: Family, *, exclude_degenerate: bool =
     for side in ("first", "second"):
         for dim in (str(d) for d in values.dims if d != SEED):
             labels = [getattr(member, side)[dim] for member in family.members]
-            tests[f"{side}_{dim}"] = ("test", np.array(labels, object if isinstance(next(iter(labels), ""), str) else None))
+            is_text = isinstance(next(iter(labels), ""), str)
+            tests[f"{side}_{dim}"] = ("test", np.array(labels, object if is_text else None))
     excluded = {"exclude_degenerate": int(exclude_degenerate)}
     return tests.assign_attrs({**slopes.attrs, **family.describe(), "m": str(family.describe()["m"]), **excluded})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,28 +18,49 @@ def check_dense_ids(counts: xr.Dataset) -> None:
     One id under two seeds means that a network was counted twice; one id with two dense matrices means that
     the ids are wrong.  A cube without `dense_id` passes.
     """
-    if "dense_id" not in counts or SEED not in counts["dense_id"].dims:
+    if "dense_id" not in counts:
         return
-    ids = counts["dense_id"].transpose(SEED, ...)
-    seeds = counts[SEED].values.tolist() if SEED in counts.coords else list(range(ids.sizes[SEED]))
-    owner: dict[str, Any] = {}
-    for seed, row in zip(seeds, np.asarray(ids.values), strict=True):
-        for name in {str(v) for v in row.ravel().tolist()} - {"", "nan"}:
-            if name in owner:
-                raise InputError(f"seeds {owner[name]} and {seed} have the same dense network (dense_id {name})")
-            owner[name] = seed
-    if "correct_dense" in counts and set(ids.dims) < set(counts["correct_dense"].dims) - {"class"}:
-        extra = sorted(map(str, set(counts["correct_dense"].dims) - {"class"} - set(ids.dims)))
-        varies = counts["correct_dense"].max(extra) != counts["correct_dense"].min(extra)
-        if bool((varies & counts["correct_dense"].notnull().any(extra)).any()):
-            raise InputError(f"one dense_id has different dense matrices along {', '.join(extra)}")
+    if SEED in counts["dense_id"].dims:
+        ids = counts["dense_id"].transpose(SEED, ...)
+        owner: dict[str, Any] = {}
+        for seed, row in zip(counts[SEED].values.tolist(), ids, strict=True):
+            for name in set(_names(row).ravel().tolist()) - {""}:
+                if name in owner:
+                    raise InputError(f"seeds {owner[name]} and {seed} have the same dense network (dense_id {name})")
+                owner[name] = seed
+    if "correct_dense" in counts and counts["correct_dense"].chunks is None:
+        _check_one_matrix(counts)
 
 
-def check_paired(counts: xr.Dataset, first: dict[str, Any], second: dict[str, Any]) -> None:
-    """Raise `InputError` if two cell selectors do not share their dense networks, seed by seed."""
+def _names(ids: xr.DataArray) -> np.ndarray[Any, Any]:
+    """Return ids as text, "" for none."""
+    names = ["" if name is None or name != name else str(name) for name in ids.values.ravel().tolist()]
+    return np.array(names, np.str_).reshape(ids.shape)
+
+
+def _check_one_matrix(counts: xr.Dataset) -> None:
+    """Raise `InputError` where cells of one dense_id have different dense class counts."""
+    ids, correct, predicted = xr.broadcast(
+        counts["dense_id"], counts["correct_dense"], counts["predicted_dense"], exclude=["class"]
+    )
+    rows = [part.transpose(*ids.dims, "class").values.reshape(ids.size, -1) for part in (correct, predicted)]
+    values, names = np.concatenate(rows, axis=-1), _names(ids).ravel()
+    known = (names != "") & ~np.isnan(values).all(axis=-1)
+    unique, first, inverse = np.unique(names[known], return_index=True, return_inverse=True)
+    values = np.nan_to_num(values[known], nan=-1)
+    differs = (values != values[first][inverse]).any(axis=-1)
+    if differs.any():
+        raise InputError(f"dense_id {unique[inverse[differs][0]]} has different dense matrices")
+
+
+def check_paired(counts: xr.Dataset, first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
+    """Raise `InputError` if two cell selectors do not share their dense networks, seed by seed.
+
+    A network without an id contradicts nothing.
+    """
     if "dense_id" not in counts:
         return
     ids = counts["dense_id"]
-    a, b = (ids.sel({d: v for d, v in where.items() if d in ids.dims}) for where in (first, second))
-    if not np.array_equal(a.values, b.values):
+    one, other = (_names(ids.sel({d: v for d, v in where.items() if d in ids.dims})) for where in (first, second))
+    if ((one != other) & (one != "") & (other != "")).any():
         raise InputError(f"paired test of {first} and {second}: their dense networks differ; use independent samples")

@@ -13,8 +13,33 @@ from rdstats.analysis import Analysis
 
 Record = dict[str, Any]
 
-_SLOPE = ("mean", "sd", "n", "lower", "upper", "level", "verdict", "spread", "cosine", "expected", "n_degenerate", "reason")
-_TEST = ("estimate", "statistic", "df", "n", "p", "p_corrected", "m", "alternative", "lower", "upper", "reason")
+_SLOPE = (
+    "mean",
+    "sd",
+    "n",
+    "lower",
+    "upper",
+    "level",
+    "verdict",
+    "spread",
+    "cosine",
+    "expected",
+    "n_degenerate",
+    "reason",
+)
+_TEST = (
+    "estimate",
+    "statistic",
+    "df",
+    "n",
+    "p",
+    "p_corrected",
+    "m",
+    "alternative",
+    "lower",
+    "upper",
+    "reason",
+)
 _CONTROL = (
     "control", "mean", "sd", "n", "lower", "upper", "log_spread", "log_spread_lower", "log_spread_upper",
     "control_slope", "p_equivalent", "k", "claim", "reason",
@@ -83,12 +108,16 @@ def _records(
     there = there.transpose(*dims)
     columns = {name: data[bounds[name][0]].isel(ci_bound=bounds[name][1]) if name in bounds else data.get(name)
                for name in names}  # fmt: skip
-    arrays = {n: c.broadcast_like(data["mean"]).transpose(*dims).values for n, c in columns.items() if c is not None}
+    arrays = {
+        n: c.broadcast_like(data["mean"]).transpose(*dims).values for n, c in columns.items() if c is not None
+    }
     labels = {dim: data[dim].values if dim in data.coords else np.arange(data.sizes[dim]) for dim in dims}
     records = []
     for index in map(tuple, np.argwhere(there.values)):
         record = {dim: plain(labels[dim][i]) for dim, i in zip(dims, index, strict=True)}
-        records.append(record | {name: plain(arrays[name][index]) if name in arrays else None for name in names})
+        records.append(
+            record | {name: plain(arrays[name][index]) if name in arrays else None for name in names}
+        )
     return records
 
 

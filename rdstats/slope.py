@@ -45,7 +45,9 @@ def slopes(cube: xr.Dataset, measure: str = "recall", reference: str = "accuracy
     require_pair(counts)
     check_dense_ids(counts)
     balances = balance(counts, measure, reference)
-    pair = [balances["normalized_balance_dense"], balances["normalized_balance"], counts["support"] > 0]
+    # a network that is missing on either side has no class present
+    present = (counts["support"] > 0) & (counts["support_dense"] > 0)
+    pair = [balances["normalized_balance_dense"], balances["normalized_balance"], present]
     template = counts["correct"].isel({CLASS: 0}, drop=True)
     result = xr.Dataset(attrs={"measure": measure, "reference": reference})
     for name in ("slope", "spread_ratio", "cosine", "r_squared"):
@@ -109,7 +111,8 @@ def summarize_slopes(
     k = family_size(networks)
     stats = t_intervals(kept["slope"], level=level, k=k)
     result = stats.assign(k=k, level=1 - (1 - level) / k)
-    verdict = array.verdict(*(stats["interval"].sel(ci_bound=b).values for b in BOUNDS), stats["n"].values, stats["reason"].values)
+    lower, upper = (stats["interval"].sel(ci_bound=bound).values for bound in BOUNDS)
+    verdict = array.verdict(lower, upper, stats["n"].values, stats["reason"].values)
     result["verdict"] = (stats["n"].dims, verdict.astype(object))
     for name, source in _MEANS.items():
         if source in kept:

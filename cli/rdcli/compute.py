@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 DataDir = Annotated[
     Path | None,
-    typer.Option(envvar="RD_DATA_DIR", help="Folder with the data sets; see rd datasets.", show_default=False),
+    typer.Option(
+        envvar="RD_DATA_DIR", help="Folder with the data sets; see rd datasets.", show_default=False
+    ),
 ]
 
 
@@ -55,7 +57,9 @@ def compute(
     for message in list(dict.fromkeys(summary.failed.values()))[:5]:
         typer.echo(f"failed: {message}", err=True)
     if summary.failed:
-        typer.echo(f"rd: {len(summary.failed)} cells failed; tracebacks in {summary.run_dir / 'failed'}", err=True)
+        typer.echo(
+            f"rd: {len(summary.failed)} cells failed; tracebacks in {summary.run_dir / 'failed'}", err=True
+        )
         raise typer.Exit(1)
 
 
@@ -69,7 +73,13 @@ def _compute(
     try:
         with progress(workers) as listener:
             return compute_grid(
-                grid, output, run_dir=run_dir, data_dir=data_dir, n_workers=workers, device=device, listener=listener
+                grid,
+                output,
+                run_dir=run_dir,
+                data_dir=data_dir,
+                n_workers=workers,
+                device=device,
+                listener=listener,
             )
     except KeyboardInterrupt:
         where = run_dir or output.with_suffix(".run")

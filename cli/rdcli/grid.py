@@ -10,7 +10,9 @@ app = typer.Typer(help="Grid files that come with the package.", no_args_is_help
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="A shipped grid, or a file.", metavar="NAME|FILE")]) -> None:
+def show(
+    name: Annotated[str, typer.Argument(help="A shipped grid, or a file.", metavar="NAME|FILE")],
+) -> None:
     """Print a grid file, ready to be saved and edited.
 
     Example: rd grid show demo.yaml > mine.yaml

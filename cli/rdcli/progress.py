@@ -33,7 +33,9 @@ class Estimate:
         self._left[_kind(cell)] -= 1
         self._epochs += 1
         rate = report.n_images / max(report.seconds, 1e-9)
-        self.current = f"{cell.title} epoch {report.epoch}/{report.n_epochs} loss {report.loss:.3f} {rate:,.0f} images/s"
+        self.current = (
+            f"{cell.title} epoch {report.epoch}/{report.n_epochs} loss {report.loss:.3f} {rate:,.0f} images/s"
+        )
 
     def seconds_left(self) -> float | None:
         """Return the rest of the epochs at the mean pace of their network (or of all, for one not seen yet)."""
@@ -50,7 +52,9 @@ class Estimate:
         left = self.seconds_left()
         eta = f"ETA {_clock(left)}" if left is not None else "ETA unknown"
         failed = f", {self.n_failed} failed" if self.n_failed else ""
-        return f"{self.n_done}/{self.n_cells} cells{failed}, {eta}" + (f"; {self.current}" if self.current else "")
+        return f"{self.n_done}/{self.n_cells} cells{failed}, {eta}" + (
+            f"; {self.current}" if self.current else ""
+        )
 
 
 def _kind(cell: Cell) -> tuple[str, str]:

@@ -157,7 +157,7 @@ def _chance(correct: FloatArray, support: FloatArray, z: float) -> BoolArray:
 
 def _zero_recall(correct: FloatArray, support: FloatArray, share: float) -> BoolArray:
     present = support > 0
-    # a share such as .1 of 30 classes is 3.0000000000000004 in float64
+    # .07 of 100 classes is 7.000000000000001 in float64
     needed = np.maximum(1.0, np.ceil(share * present.sum(axis=-1) - ROUNDING))
     return np.asarray(((correct == 0) & present).sum(axis=-1) >= needed)
 

@@ -9,7 +9,18 @@ import altair as alt
 
 from rdstats.analysis import Analysis
 from rdstats.charts import marks, theme
-from rdstats.charts.panel import Panel, Row, View, group, pixels, place, positions, require_ratio, series, view
+from rdstats.charts.panel import (
+    Panel,
+    Row,
+    View,
+    group,
+    pixels,
+    place,
+    positions,
+    require_ratio,
+    series,
+    view,
+)
 from rdstats.errors import InputError
 from rdstats.records import Record, control_records
 
@@ -85,7 +96,8 @@ def _draw(
 
 def _margin_band(margin: float, y: marks.Vertical) -> alt.Chart:
     band = alt.Chart(marks.data([{"low": -margin, "high": margin}])).mark_rect(color=theme.CONTROL_COLOUR, opacity=0.14)
-    return band.encode(y=y("low"), y2="high:Q")
+    placed: alt.Chart = band.encode(y=y("low"), y2="high:Q")
+    return placed
 
 
 def _tooltips() -> list[alt.Tooltip]:

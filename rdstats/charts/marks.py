@@ -8,7 +8,7 @@ from typing import Any
 import altair as alt
 
 from rdstats.charts import theme
-from rdstats.charts.panel import Row, View, axis_range, is_log
+from rdstats.charts.panel import Row, View, axis_range
 
 Vertical = Callable[[str], alt.Y]
 """Puts a field on the panel's vertical axis."""
@@ -26,9 +26,7 @@ def data(rows: Sequence[Row]) -> alt.InlineData:
 def x_axis(ratios: Sequence[float]) -> alt.X:
     """Return the ratio axis: ticks at the ratios, logarithmic."""
     ordered = sorted(set(ratios))
-    log = is_log(ordered)
-    domain = list(axis_range(ordered))
-    scale = alt.Scale(type="log" if log else "linear", domain=domain, nice=False, zero=False)
+    scale = alt.Scale(type="log", domain=list(axis_range(ordered)), nice=False)
     axis = alt.Axis(values=ordered, format="~g", grid=False, labelOverlap="greedy")
     return alt.X("x:Q", scale=scale, axis=axis, title=X_TITLE)
 
@@ -53,7 +51,7 @@ def level_line(value: float, text: str, y: Vertical) -> list[alt.Chart]:
     base = alt.Chart(data([{"y": value, "text": text}])).encode(y=y("y"))
     label = base.mark_text(align="left", baseline="middle", dx=4)
     return [
-        base.mark_rule(color=theme.INK, opacity=0.75, strokeWidth=1),
+        base.mark_rule(color=theme.INK, opacity=0.55, strokeWidth=1),
         label.encode(x=alt.value(WIDTH), text="text:N"),
     ]
 
@@ -76,8 +74,8 @@ def cells(
     base = alt.Chart(data(rows)).encode(x=x, color=colour)
     bars = base.mark_rule(strokeWidth=1.6).encode(y=y("y_lower"), y2="y_upper:Q")
     sound = base.mark_point(filled=True, size=size, opacity=1).encode(y=y("y"), shape=shape, tooltip=tooltip)
-    hollow = base.mark_point(filled=False, size=1.25 * size, strokeWidth=1.6, opacity=1)
-    cross = base.mark_point(shape=theme.CROSS, filled=False, size=0.7 * size, strokeWidth=1.6, opacity=1)
+    hollow = base.mark_point(filled=False, size=1.3 * size, strokeWidth=1.6, opacity=1)
+    cross = base.mark_point(shape=theme.CROSS, filled=False, size=1.9 * size, strokeWidth=1.4, opacity=1)
     return [
         bars.transform_filter("isValid(datum.y_lower)"),
         _arrow(base, "cut_low", "y_lower", "triangle-down", y),
@@ -91,25 +89,27 @@ def cells(
 
 def _arrow(base: alt.Chart, flag: str, field: str, form: str, y: Vertical) -> alt.Chart:
     mark = base.mark_point(shape=form, filled=True, size=34, opacity=1)
-    return mark.encode(y=y(field)).transform_filter(f"datum.{flag}")
+    chart: alt.Chart = mark.encode(y=y(field)).transform_filter(f"datum.{flag}")
+    return chart
 
 
 def _off_scale(rows: Sequence[Row], x: alt.X, y: Vertical) -> alt.Chart:
     """Write the value beside a point that lies outside the frame and is drawn at its edge."""
     beyond = alt.Chart(data([row for row in rows if row["off"]])).mark_text(align="left", dx=8)
-    return beyond.encode(x=x, y=y("y"), text=alt.Text("value:Q", format=".3~g"))
+    chart: alt.Chart = beyond.encode(x=x, y=y("y"), text=alt.Text("value:Q", format=".3~g"))
+    return chart
 
 
 def finish(layers: Sequence[alt.Chart], label: str) -> alt.LayerChart:
     """Stack layers into a panel."""
     title: dict[str, Any] = {"title": label} if label else {}
-    return alt.layer(*layers).properties(width=WIDTH, height=HEIGHT, **title)
+    return alt.LayerChart(layer=list(layers)).properties(width=WIDTH, height=HEIGHT, **title)
 
 
 def join(panels: Sequence[alt.LayerChart], columns: int = 2) -> alt.LayerChart | alt.ConcatChart:
     """Return one panel as it is, several beside each other with vertical axes of their own."""
-    if len(panels) == 1:
-        chart: alt.LayerChart | alt.ConcatChart = panels[0]
-    else:
+    chart: alt.LayerChart | alt.ConcatChart = panels[0]
+    if len(panels) > 1:
         chart = alt.concat(*panels, columns=columns).resolve_scale(x="independent", y="independent")
-    return chart.configure(**theme.config())
+    configured: alt.LayerChart | alt.ConcatChart = chart.configure(**theme.config())
+    return configured

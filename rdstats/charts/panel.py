@@ -63,16 +63,9 @@ def require_ratio(dims: Sequence[str]) -> None:
 
 def positions(ratios: Sequence[float], names: Sequence[str]) -> dict[tuple[str, float], float]:
     """Return where each series is drawn: beside the others around its ratio, so that intervals stay apart."""
-    ordered = sorted(set(ratios))
-    if is_log(ordered):
-        gap = min((math.log(b / a) for a, b in pairwise(ordered)), default=math.log(2))
-        return {(name, r): r * math.exp(_offset(i, names) * gap) for i, name in enumerate(names) for r in ordered}
-    gap = min((b - a for a, b in pairwise(ordered)), default=1.0)
-    return {(name, r): r + _offset(i, names) * gap for i, name in enumerate(names) for r in ordered}
-
-
-def _offset(i: int, names: Sequence[str]) -> float:
-    return (i - (len(names) - 1) / 2) * spacing(len(names))
+    step = spacing(len(names)) * _gap(ratios)
+    middle = (len(names) - 1) / 2
+    return {(name, r): r * math.exp((i - middle) * step) for i, name in enumerate(names) for r in set(ratios)}
 
 
 def spacing(n: int) -> float:
@@ -82,22 +75,18 @@ def spacing(n: int) -> float:
 
 def axis_range(ratios: Sequence[float]) -> tuple[float, float]:
     """Return the horizontal range: the ratios with room on both sides."""
-    low, high = min(ratios), max(ratios)
-    return (low / 1.45, high * 1.45) if is_log(ratios) else (low - 0.7, high + 0.7)
+    return min(ratios) / 1.45, max(ratios) * 1.45
 
 
 def pixels(ratios: Sequence[float], n: int, width: float) -> float:
     """Return the distance of n series that stand side by side on an axis of that width."""
-    ordered, ends = sorted(set(ratios)), axis_range(ratios)
-    if is_log(ordered):
-        ordered, ends = [math.log(r) for r in ordered], (math.log(ends[0]), math.log(ends[1]))
-    gap = min((b - a for a, b in pairwise(ordered)), default=ends[1] - ends[0])
-    return spacing(n) * gap * width / (ends[1] - ends[0])
+    low, high = axis_range(ratios)
+    return spacing(n) * _gap(ratios) * width / math.log(high / low)
 
 
-def is_log(ratios: Sequence[float]) -> bool:
-    """Return whether the ratios can stand on a logarithmic axis."""
-    return all(ratio > 0 for ratio in ratios)
+def _gap(ratios: Sequence[float]) -> float:
+    """Return the smallest distance of two ratios on the logarithmic axis."""
+    return min((math.log(b / a) for a, b in pairwise(sorted(set(ratios)))), default=math.log(2))
 
 
 def view(values: Iterable[float | None], bounds: Iterable[float | None]) -> View:

@@ -10,7 +10,18 @@ import altair as alt
 from rdstats._labelled import is_control
 from rdstats.analysis import Analysis
 from rdstats.charts import marks, theme
-from rdstats.charts.panel import Panel, Row, View, group, pixels, place, positions, require_ratio, series, view
+from rdstats.charts.panel import (
+    Panel,
+    Row,
+    View,
+    group,
+    pixels,
+    place,
+    positions,
+    require_ratio,
+    series,
+    view,
+)
 from rdstats.records import Record, slope_records
 
 Y_TITLE = "intensification slope alpha"
@@ -21,8 +32,8 @@ def slope_chart(analysis: Analysis) -> alt.LayerChart | alt.ConcatChart:
 
     Points with simultaneous t intervals are means over seeds; the grey line with its band is the control's
     mean slope and interval; short bars are the slopes expected from accuracy alone; a hollow, crossed mark is
-    a collapsed cell (its interval and expected slope are left out). An arrow says that an interval goes on beyond the frame, a
-    number beside a mark at the edge is its value.
+    a collapsed cell (its interval and expected slope are left out). An arrow says that an interval goes on
+    beyond the frame, a number beside a mark at the edge is its value.
 
     Parameters
     ----------
@@ -68,12 +79,16 @@ def _row(record: Record, x: float) -> Row:
 
 def _band(record: Record) -> Row:
     fields = ("lower", "upper", "n")
-    return {"series": control_name(series(record)), "value": record["mean"], **{name: record[name] for name in fields}}
+    return {
+        "series": control_name(series(record)),
+        "value": record["mean"],
+        **{name: record[name] for name in fields},
+    }
 
 
 def control_name(method: str) -> str:
     """Return how the legend names a control."""
-    return f"{method} (control, nothing pruned)"
+    return f"{method} (control)"
 
 
 def _frame(rows: Sequence[Row], controls: Sequence[Row]) -> View:

@@ -20,10 +20,10 @@ _PALETTE = (_BLUE, _ORANGE, _GREEN, _PURPLE, _VERMILION, _SKY, _YELLOW)
 _COLOUR = {"mp": _BLUE, "gp": _ORANGE, "up": _GREEN, "rp": _PURPLE, "lth": _VERMILION, "chip": _SKY}
 
 _STAR = "M0,-1.1L.3,-.35L1.05,-.35L.45,.15L.65,.95L0,.5L-.65,.95L-.45,.15L-1.05,-.35L-.3,-.35Z"
-_SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", _STAR, "cross", "triangle-right", "triangle-left")
+_SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", _STAR, "cross", "triangle-right")
 _SHAPE = dict(zip(("mp", "gp", "up", "rp", "lth", "chip"), _SHAPES, strict=False))
 
-DASH = "M-1,-.14L1,-.14L1,.14L-1,.14Z"
+DASH = "M-1,-.2L1,-.2L1,.2L-1,.2Z"
 """A short level bar, the mark of reference values."""
 CROSS = "M-1,-1L1,1M1,-1L-1,1"
 """A diagonal cross, the mark of collapsed cells."""
@@ -39,9 +39,7 @@ def shapes(methods: Sequence[str]) -> list[str]:
     return _assign(methods, _SHAPE, _SHAPES, DASH)
 
 
-def _assign(
-    methods: Sequence[str], fixed: dict[str, str], palette: Sequence[str], control: str
-) -> list[str]:
+def _assign(methods: Sequence[str], fixed: dict[str, str], palette: Sequence[str], control: str) -> list[str]:
     taken = {fixed[method] for method in methods if method in fixed}
     free = [value for value in palette if value not in taken] or list(palette)
     others = [method for method in methods if method not in fixed and not is_control(method)]
@@ -51,16 +49,17 @@ def _assign(
 
 def config() -> dict[str, Any]:
     """Return the Vega-Lite configuration of all charts."""
-    font = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
-    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 11, "titleFontSize": 12, "titleFontWeight": 500}
+    text = {"labelColor": INK, "titleColor": INK, "labelFontSize": 11, "titleFontSize": 12}
     lines = {"domainColor": INK, "tickColor": INK, "gridColor": CONTROL_COLOUR, "gridOpacity": 0.22}
+    strokes = {"domainOpacity": 0.6, "tickOpacity": 0.6, "tickSize": 4}
+    placing = {"orient": "bottom", "columns": 2, "columnPadding": 20, "rowPadding": 3, "offset": 10}
+    symbols = {"symbolSize": 70, "symbolStrokeWidth": 0, "symbolOpacity": 1, "labelLimit": 260}
     return {
         "background": "transparent",
-        "font": font,
+        "font": "Helvetica, Arial, 'Liberation Sans', sans-serif",
         "view": {"stroke": None},
-        "axis": {**text, **lines, "domainOpacity": 0.6, "tickOpacity": 0.6, "tickSize": 4, "labelPadding": 4},
-        "legend": {**text, "title": None, "orient": "bottom", "columns": 2, "labelLimit": 260, "symbolSize": 70,
-                   "symbolStrokeWidth": 0, "symbolOpacity": 1, "columnPadding": 14, "rowPadding": 3, "offset": 10},
+        "axis": {**text, **lines, **strokes, "titleFontWeight": 500},
+        "legend": {**text, **placing, **symbols, "title": None},
         "title": {"color": INK, "fontSize": 13, "fontWeight": 600, "anchor": "start", "offset": 10},
         "text": {"color": INK, "fontSize": 10},
-    }  # fmt: skip
+    }

@@ -9,17 +9,23 @@ import numpy as np
 import xarray as xr
 
 from rdstats.cube import schema
+from rdstats.errors import InputError
 
 Index = tuple[Any, ...]
 
 
-def present_cells(cube: xr.Dataset, leading: tuple[str, ...]) -> np.ndarray[Any, Any] | None:
-    """Return a boolean array over `leading`: where a finished cell may have values; None when unknown."""
-    if "status" not in cube or cube["status"].chunks is not None:
+def finished(cube: xr.Dataset, name: str) -> xr.DataArray | None:
+    """Return which cells of variable `name` are done; None where `status` does not tell (dense networks)."""
+    if "status" not in cube or not set(cube["status"].dims) <= set(cube[name].dims):
         return None
-    done = cube["status"] == schema.DONE
-    extra = [dim for dim in done.dims if dim not in leading]
-    done = done.any(extra)
+    return (cube["status"] == schema.DONE).compute()
+
+
+def present_cells(cube: xr.Dataset, name: str, leading: tuple[str, ...]) -> np.ndarray[Any, Any] | None:
+    """Return a boolean array over `leading`: where a cell of `name` may have values; None when unknown."""
+    done = finished(cube, name)
+    if done is None or not set(done.dims) <= set(leading):
+        return None
     missing = {dim: cube.sizes[dim] for dim in leading if dim not in done.dims}
     return np.asarray(done.expand_dims(missing).transpose(*leading).values)
 
@@ -28,14 +34,38 @@ def iterate_blocks(cube: xr.Dataset, name: str, n_core: int) -> Iterator[tuple[I
     """Yield ``(index, values)`` of every block of variable `name` that may hold values.
 
     A block keeps the first leading dimension (the seeds) and the `n_core` last ones whole: a few megabytes
-    at the paper's size.  `index` addresses the leading dimensions.
+    at the paper's size.  `index` addresses the leading dimensions.  Cells that are not done are NaN.
     """
     variable = cube[name]
     leading = tuple(str(dim) for dim in variable.dims[: variable.ndim - n_core])
     shape = tuple(variable.sizes[dim] for dim in leading)
-    present = present_cells(cube, leading)
+    present = present_cells(cube, name, leading) if leading else None
     for rest in np.ndindex(*shape[1:]):
         index: Index = (slice(None), *rest) if leading else ()
-        if present is not None and leading and not present[index].any():
+        if present is not None and not present[index].any():
             continue
-        yield index, np.asarray(variable.variable[index].values)
+        values = np.asarray(variable.variable[index].values)
+        if present is not None and not present[index].all():
+            values = values.astype(np.result_type(values.dtype, np.float32))
+            values[~present[index]] = np.nan
+        yield index, values
+
+
+def cell_name(variable: xr.DataArray, index: Index) -> str:
+    """Return `` at dataset=..., arch=...`` for the integer parts of an index, an empty string without any."""
+    labels = [
+        f"{dim}={variable[dim].values[i] if dim in variable.coords else i}"
+        for dim, i in zip(variable.dims, index, strict=False)
+        if not isinstance(i, slice)
+    ]
+    return f" at {', '.join(labels)}" if labels else ""
+
+
+def refuse_negative(variable: xr.DataArray, index: Index, block: np.ndarray[Any, Any]) -> None:
+    """Raise `InputError` naming the first cell of a block with a negative count."""
+    if not (block < 0).any():
+        return
+    inner = tuple(int(i) for i in np.argwhere(block < 0)[0])
+    at = (inner[0], *index[1:], *inner[1:]) if index else inner
+    where = cell_name(variable, at)
+    raise InputError(f"{variable.name}: {block[inner]:g}{where}; counts are 0 or more, NaN where missing")

@@ -11,7 +11,7 @@ import xarray as xr
 
 from rdstats.cube import schema
 from rdstats.cube.blocks import iterate_blocks
-from rdstats.cube.read import damaged
+from rdstats.cube.read import damaged, source
 
 
 def digest(cube: xr.Dataset) -> str:
@@ -19,13 +19,15 @@ def digest(cube: xr.Dataset) -> str:
 
     Identical means equal in dimensions, labels, values and attributes, in all but the variables in seconds
     and the attributes ``provenance`` and ``history``.  Values enter as float64 (text as UTF-8), one present
-    block at a time, so storage type, compression and chunks make no difference.
+    block at a time, so storage type, compression, chunks and the attributes that every file of the format
+    carries make no difference; a dimension without labels counts as 0, 1, ...
     """
     sha = hashlib.sha256()
-    attrs = {key: _plain(value) for key, value in cube.attrs.items() if key not in schema.VOLATILE_ATTRS}
+    ignored = schema.VOLATILE_ATTRS | schema.FILE_ATTRS
+    attrs = {key: _plain(value) for key, value in cube.attrs.items() if key not in ignored}
     _feed(sha, {"sizes": {str(d): n for d, n in sorted(cube.sizes.items(), key=str)}, "attrs": attrs})
     for dim in sorted(map(str, cube.dims)):
-        if dim in cube.coords:
+        if dim in cube.coords or dim != "sample":
             _feed(sha, {dim: cube[dim].values.tolist()})
     try:
         for name in sorted(map(str, cube.data_vars)):
@@ -33,12 +35,19 @@ def digest(cube: xr.Dataset) -> str:
             if not (spec and spec.volatile):
                 _feed_variable(sha, cube, name)
     except (OSError, RuntimeError) as error:
-        raise damaged(cube.encoding.get("source", "cube"), error) from None
+        raise damaged(source(cube), error) from None
     return sha.hexdigest()
 
 
 def _plain(value: Any) -> Any:
-    return np.asarray(value).tolist()
+    """Return an attribute as a file gives it back: a list of one is its element, a truth value a number."""
+    array = np.asarray(value)
+    array = array.astype(int) if array.dtype == bool else array
+    return array.item() if array.size == 1 else array.tolist()
+
+
+def _text(value: Any) -> str:
+    return "" if value is None or value != value else str(value)
 
 
 def _feed(sha: Any, content: dict[str, Any]) -> None:
@@ -49,7 +58,7 @@ def _feed_variable(sha: Any, cube: xr.Dataset, name: str) -> None:
     variable = cube[name]
     _feed(sha, {name: [str(dim) for dim in variable.dims]})
     if variable.dtype.kind in "OUS":
-        _feed(sha, {name: variable.values.tolist()})
+        _feed(sha, {name: [_text(value) for value in variable.values.ravel().tolist()]})
         return
     n_core = sum(dim in ("true_class", "predicted_class", "sample") for dim in variable.dims)
     if n_core in (0, variable.ndim):

@@ -50,8 +50,8 @@ def damaged(path: object, error: object) -> InputError:
 
 def source(cube: xr.Dataset) -> str:
     """Return the name of the file that a cube, or a part of one, was read from; "cube" for one in memory."""
-    found = (part.encoding.get("source") for part in (cube, *cube.variables.values()))
-    return next((str(name) for name in found if name), "cube")
+    encodings = [cube.encoding, *(variable.encoding for variable in cube.variables.values())]
+    return next((str(encoding["source"]) for encoding in encodings if encoding.get("source")), "cube")
 
 
 def _check_file(path: Path) -> None:

@@ -9,10 +9,9 @@ import numpy as np
 import xarray as xr
 
 from rdstats.cube import schema
-from rdstats.cube.blocks import iterate_blocks
+from rdstats.cube.blocks import iterate_blocks, refuse_negative
 from rdstats.cube.validate import validate
 from rdstats.cube.write import CubeWriter
-from rdstats.errors import InputError
 
 
 def save(cube: xr.Dataset, path: str | os.PathLike[str]) -> None:
@@ -32,7 +31,7 @@ def save(cube: xr.Dataset, path: str | os.PathLike[str]) -> None:
     if "sample" in coords and "sample" not in cube.coords:
         coords["sample"] = cube.sizes["sample"]
     dims = {str(name): tuple(map(str, cube[name].dims)) for name in cube.data_vars}
-    attrs = {k: v for k, v in cube.attrs.items() if k not in ("Conventions", "rd_schema_version")}
+    attrs = {k: v for k, v in cube.attrs.items() if k not in schema.FILE_ATTRS}
     with CubeWriter(path, coords, dims=dims, attrs=attrs) as writer:
         for name in dims:
             _save_variable(writer, cube, name, dims[name])
@@ -46,8 +45,8 @@ def _save_variable(writer: CubeWriter, cube: xr.Dataset, name: str, dims: tuple[
         return
     ordered = cube.assign({name: cube[name].transpose(..., *dims[len(dims) - n_core :])})
     for index, block in iterate_blocks(ordered, name, n_core):
-        if "predicted_class" in dims and bool((block < 0).any()):
-            raise InputError(f"{name}: negative counts; counts >= 0 are accepted, NaN where missing")
+        if "predicted_class" in dims:
+            refuse_negative(ordered[name], index, block)
         if not dims[:-n_core]:
             writer.put({}, **{name: block})
             continue

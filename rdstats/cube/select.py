@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any, TypeVar
 
-import numpy as np
 import xarray as xr
 
 from rdstats.errors import InputError, nearest, one_of
@@ -19,7 +18,7 @@ def select(data: T, **labels: Any) -> T:
     Parameters
     ----------
     data : Dataset or DataArray.
-    labels : dimension = label or list of labels, in the order wanted.
+    labels : dimension = label or several labels (any iterable that is not text), in the order wanted.
 
     Raises
     ------
@@ -37,7 +36,7 @@ def select(data: T, **labels: Any) -> T:
             raise InputError(f"no dimension {dim!r}{nearest(dim, map(str, data.dims))}; there are {one_of(data.dims)}")
         present = data[dim].values.tolist()
         positions = []
-        for label in wanted if isinstance(wanted, list | tuple | np.ndarray) else [wanted]:
+        for label in _several(wanted):
             found = _position(present, label)
             if found is None:
                 raise InputError(
@@ -47,6 +46,12 @@ def select(data: T, **labels: Any) -> T:
             positions.append(found)
         index[dim] = positions
     return data.isel(index)
+
+
+def _several(wanted: Any) -> list[Any]:
+    if isinstance(wanted, str | bytes) or not isinstance(wanted, Iterable) or getattr(wanted, "ndim", 1) == 0:
+        return [wanted]
+    return list(wanted)
 
 
 def _text(label: Any) -> str:

@@ -32,10 +32,12 @@ def validate(cube: xr.Dataset, *, source: str = "cube") -> None:
             raise InputError(f"{source}: variable {name} lacks dimension {_list(absent)}")
         if cube[name].dtype.kind not in "iuf":
             raise InputError(f"{source}: variable {name} holds {cube[name].dtype}, counts are accepted")
-    for dim in cube.dims:
-        if dim in cube.coords:
-            _check_unique(cube[dim].values, str(dim), source)
-    if "ratio" in cube.coords:
+    for label in map(str, cube.dims):
+        if label in cube.coords:
+            _check_unique(cube[label].values, label, source)
+    if "ratio" in cube.dims:
+        if "ratio" not in cube.coords:
+            raise InputError(f"{source}: dimension ratio has no labels; numbers >= 1 are needed")
         ratio = cube["ratio"].values
         if ratio.dtype.kind not in "iuf" or not np.all(np.isfinite(ratio) & (ratio >= 1)):
             raise InputError(f"{source}: ratio must be numbers >= 1, got {_list(ratio.tolist())}")

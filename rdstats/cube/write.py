@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -11,12 +12,11 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-import xarray as xr
 
 from rdstats.cube import schema
-from rdstats.cube.header import header_sha256
+from rdstats.cube.checksum import append_checksum
 from rdstats.cube.schema import VariableSpec
-from rdstats.errors import InputError
+from rdstats.errors import InputError, one_of
 
 
 def check_writable(path: str | os.PathLike[str]) -> Path:
@@ -34,6 +34,13 @@ def check_writable(path: str | os.PathLike[str]) -> Path:
     os.close(handle)
     os.unlink(name)
     return path
+
+
+def _create_temporary(path: Path) -> Path:
+    """Create an empty file beside `path`, with the permissions that any new file gets (mkstemp's are private)."""
+    temporary = path.absolute().parent / f".{path.name}-{secrets.token_hex(4)}.part"
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
+    return temporary
 
 
 def replace_file(temporary: Path, path: Path) -> None:
@@ -79,7 +86,7 @@ class CubeWriter:
 
     Examples
     --------
-    >>> import tempfile, numpy as np, os
+    >>> import os, tempfile, numpy as np, xarray as xr
     >>> path = os.path.join(tempfile.mkdtemp(), "cube.nc")
     >>> with CubeWriter(path, {"seed": [0], "true_class": [0, 1], "predicted_class": [0, 1]},
     ...                 dims={"confusion": ("seed", "true_class", "predicted_class")}) as writer:
@@ -99,16 +106,18 @@ class CubeWriter:
         import netCDF4
 
         self.path = check_writable(path)
-        handle, name = tempfile.mkstemp(prefix=f".{self.path.name}-", suffix=".part", dir=self.path.absolute().parent)
-        os.close(handle)
-        self._temporary = Path(name)
+        for dim in schema.CORE:
+            if dim not in coords:
+                raise InputError(f"cannot write {self.path}: not a cube: dimension {dim} is missing")
         self._dims = dict(dims or {})
         self._small: dict[str, np.ndarray[Any, Any]] = {}
         self._specs: dict[str, VariableSpec] = {}
         self._n_classes = _length(coords["true_class"])
         self._index: dict[str, dict[Any, int]] = {}
-        self._file = netCDF4.Dataset(self._temporary, "w", format="NETCDF4")
+        self._file: Any = None
+        self._temporary = _create_temporary(self.path)
         try:
+            self._file = netCDF4.Dataset(self._temporary, "w", format="NETCDF4")
             for dim, labels in coords.items():
                 self._define_dim(dim, labels)
             fixed = {"Conventions": schema.CONVENTIONS, "rd_schema_version": schema.SCHEMA_VERSION}
@@ -168,28 +177,53 @@ class CubeWriter:
         """
         for name, value in values.items():
             array = np.asarray(value)
-            dims = self._spec(name, array).dims
-            self.put_at(tuple(self._index[d][where[d]] for d in dims if d in where), name, array)
+            spec = self._spec(name, array)
+            self._store(spec, [self._position(d, where[d]) if d in where else None for d in spec.dims], array)
+
+    def _position(self, dim: str, label: Any) -> int:
+        labels = self._index.get(dim, {})
+        if label not in labels:
+            raise InputError(f"{dim}={label} is not in the cube; {dim} has {one_of(labels)}")
+        return labels[label]
 
     def put_at(self, position: tuple[int, ...], name: str, value: Any) -> None:
         """Store one value or array at the integer `position` of the leading dimensions of variable `name`."""
         array = np.asarray(value)
         spec = self._spec(name, array)
-        index = (*position, *(slice(0, n) for n in array.shape))
-        if len(index) != len(spec.dims):
-            raise ValueError(f"{name} has dimensions {spec.dims}; got position {position} and shape {array.shape}")
-        target = self._file.variables[name] if spec.is_large else self._small[name]
+        self._store(spec, [*position, *[None] * (len(spec.dims) - len(position))], array)
+
+    def _store(self, spec: VariableSpec, position: Sequence[int | None], array: np.ndarray[Any, Any]) -> None:
+        """Store an array over the dimensions whose position is None."""
+        if len(position) != len(spec.dims) or position.count(None) != array.ndim:
+            raise ValueError(f"{spec.name} has dimensions {spec.dims}; got position {position}, shape {array.shape}")
+        lengths = iter(array.shape)
+        index = tuple(slice(0, next(lengths)) if i is None else i for i in position)
+        for dim, part in zip(spec.dims, index, strict=True):
+            if isinstance(part, slice) and part.stop > self._file.dimensions[dim].size:
+                raise ValueError(f"{spec.name}: {part.stop} values along {dim} of {self._file.dimensions[dim].size}")
+        target = self._file.variables[spec.name] if spec.is_large else self._small[spec.name]
         target[index] = self._encoded(spec, array)
 
     def _encoded(self, spec: VariableSpec, array: np.ndarray[Any, Any]) -> Any:
-        """Return values as stored: NaN becomes the fill value of integer types."""
+        """Return values as stored: NaN becomes the fill value of integer types, None the empty text."""
         dtype, fill = schema.storage(spec, self._n_classes)
         if dtype is str:
-            return array.astype(object) if array.ndim else array.item()  # a 0-d object array would be stored itself
-        if array.dtype.kind != "f" or dtype.kind == "f":
+            texts = np.array([_text(value) for value in array.ravel().tolist()], object).reshape(array.shape)
+            return texts if array.ndim else texts.item()  # a 0-d object array would be stored itself
+        if array.dtype.kind not in "biuf":
+            raise InputError(f"{spec.name}: numbers are accepted, got {array.dtype}")
+        if dtype.kind == "f":
             return array
-        missing = np.isnan(array)
-        return np.where(missing, fill, np.where(missing, 0, array)).astype(dtype)
+        missing = np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
+        values = np.where(missing, 0, array)
+        largest = np.iinfo(dtype).max - (spec.kind == "class")
+        wrong = (values < 0) | (values > largest) | (values != np.floor(values))
+        if wrong.any():
+            raise InputError(
+                f"{spec.name}: cannot store {values[wrong].flat[0]:g}; whole numbers from 0 to {largest} are "
+                "accepted, NaN where missing"
+            )
+        return np.where(missing, fill, values.astype(dtype))
 
     def close(self) -> None:
         """Write the small variables and the checksum, flush to disk and replace the target."""
@@ -198,17 +232,17 @@ class CubeWriter:
                 spec = self._specs[name]
                 self._define(spec, [max(1, n) for n in array.shape])
                 self._file.variables[name][...] = array
-            integrity = self._file.createGroup(schema.INTEGRITY_GROUP)
-            integrity.setncattr("header_sha256", header_sha256(self._file))
             self._file.close()
+            append_checksum(self._temporary)
             replace_file(self._temporary, self.path)
         except BaseException:
             self._abandon()
             raise
 
     def _abandon(self) -> None:
-        with contextlib.suppress(RuntimeError):  # already closed
-            self._file.close()
+        if self._file is not None:
+            with contextlib.suppress(RuntimeError):  # already closed
+                self._file.close()
         self._temporary.unlink(missing_ok=True)
 
     def __enter__(self) -> CubeWriter:
@@ -227,8 +261,12 @@ def _length(labels: Any) -> int:
     return labels if isinstance(labels, int) else len(labels)
 
 
+def _text(value: Any) -> str:
+    return "" if value is None or value != value else str(value)
+
+
 def _attribute(value: Any) -> Any:
-    if isinstance(value, bool):
+    if isinstance(value, bool | np.bool_):
         return int(value)
     if isinstance(value, str | int | float | np.ndarray | np.generic):
         return value

@@ -43,7 +43,10 @@ def to_text(table: Table) -> str:
     """Return a table in aligned plain text with its title above and its wrapped caption below."""
     rows = [table.columns, *table.rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
-    lines = ["  ".join(_align(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines = [
+        "  ".join(_align(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
     caption = textwrap.fill(table.caption, WIDTH)
     return "\n".join([table.title, "-" * len(table.title), *lines, "", caption, ""])
 
@@ -54,6 +57,7 @@ def _align(cell: str, width: int) -> str:
 
 def to_markdown(table: Table) -> str:
     """Return a GitHub-flavoured Markdown table."""
+
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(_markdown(cell) for cell in cells) + " |"
 
@@ -74,6 +78,7 @@ _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasci
 
 def to_latex(table: Table) -> str:
     """Return a LaTeX table (needs booktabs)."""
+
     def line(cells: Sequence[str]) -> str:
         return " & ".join(_latex(cell) for cell in cells) + r" \\"
 

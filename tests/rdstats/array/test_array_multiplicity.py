@@ -74,7 +74,7 @@ def test_vectorised_over_columns_along_any_axis(method):
 
 @pytest.mark.parametrize("method", CORRECTIONS)
 def test_padding_with_a_size_for_each_column(method):
-    p = np.array([[0.01, 0.02, 0.03, 0.04], [0.01, 0.02, NAN, NAN]])
+    p = np.array([[0.01, 0.02, 0.03, 0.04], [0.9, 0.95, NAN, NAN]])
     result = correct(p, method, m=[4, 2])
     np.testing.assert_array_equal(result[0], correct(p[0], method))
     np.testing.assert_array_equal(result[1, :2], correct(p[1, :2], method))
