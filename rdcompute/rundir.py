@@ -14,9 +14,8 @@ import hashlib
 import io
 import json
 import os
-import tempfile
+import secrets
 import warnings
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +44,7 @@ class RunDirectory:
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
         self.path = path
         self.manifest = manifest
+        self._whole: set[str] = set()
 
     @classmethod
     def open(cls, path: Path, resolved: dict[str, Any], checksums: dict[str, str]) -> RunDirectory:
@@ -57,16 +57,16 @@ class RunDirectory:
         """
         manifest = {"run_schema": RUN_SCHEMA, "grid": resolved, "datasets": checksums}
         target = path / "run.json"
-        if path.exists() and not path.is_dir():
-            raise InputError(f"run directory {path}: is a file; give the name of a folder")
-        if target.is_file():
-            cls._check_same(path, _read_json(target), manifest)
-        elif path.is_dir() and any(path.iterdir()):
-            raise InputError(f"run directory {path}: holds other files and no run.json; give a new or empty folder")
         try:
+            if path.exists() and not path.is_dir():
+                raise InputError(f"run directory {path}: is a file; give the name of a folder")
+            if target.is_file():
+                cls._check_same(path, _read_json(target), manifest)
+            elif path.is_dir() and not all(_is_leftover(entry) for entry in path.iterdir()):
+                raise InputError(f"run directory {path}: holds other files and no run.json; give a new or empty folder")
             path.mkdir(parents=True, exist_ok=True)
+            write_atomically(target, json.dumps(manifest, indent=1).encode())  # first: it makes the folder ours
             (path / "cells").mkdir(exist_ok=True)
-            write_atomically(target, json.dumps(manifest, indent=1).encode())
         except OSError as error:
             raise InputError(f"run directory {path}: cannot be written: {error.strerror}") from None
         return cls(path, manifest)
@@ -87,22 +87,30 @@ class RunDirectory:
         return self.path / "cells" / key[:2] / f"{key}.cell"
 
     def has(self, key: str) -> bool:
-        """Whether the cell is finished (its file is complete by construction; `load` checks the content)."""
-        return self.cell_path(key).is_file()
+        """Whether the cell is finished and whole; a damaged one is set aside with a warning, as by `load`."""
+        if key not in self._whole and self._read(key) is not None:
+            self._whole.add(key)
+        return key in self._whole and self.cell_path(key).is_file()
 
     def load(self, key: str) -> CellResult | None:
         """Return a finished cell; None if it is not there, or damaged: then it is set aside with a warning."""
+        payload = self._read(key)
+        return None if payload is None else _decode(payload)
+
+    def _read(self, key: str) -> bytes | None:
+        """Return the checked content of a cell's file; None if there is none or it had to be set aside."""
         path = self.cell_path(key)
         try:
-            data = path.read_bytes()
+            header, _, payload = path.read_bytes().partition(b"\n")
         except FileNotFoundError:
             return None
-        result = _decode(data)
-        if result is None:
-            aside = path.with_suffix(".damaged")
-            os.replace(path, aside)
-            warnings.warn(f"{path} was damaged; set aside as {aside.name}, the cell is computed again", stacklevel=2)
-        return result
+        if header == _header(key, payload):
+            return payload
+        self._whole.discard(key)
+        aside = path.with_suffix(".damaged")
+        os.replace(path, aside)
+        warnings.warn(f"{path} was damaged; set aside as {aside.name}, the cell is computed again", stacklevel=3)
+        return None
 
     def save(self, key: str, result: CellResult, content: dict[str, Any]) -> None:
         """Store a finished cell, its readable twin first."""
@@ -110,7 +118,8 @@ class RunDirectory:
         path.parent.mkdir(parents=True, exist_ok=True)
         readable = {"cell": content, "result": result.meta}
         write_atomically(path.with_suffix(".json"), json.dumps(readable, indent=1).encode())
-        write_atomically(path, _encode(result))
+        payload = _encode(result)
+        write_atomically(path, _header(key, payload) + b"\n" + payload)
         self.failure_path(key).unlink(missing_ok=True)
 
     def failure_path(self, key: str) -> Path:
@@ -126,16 +135,21 @@ class RunDirectory:
 
 def write_atomically(path: Path, data: bytes) -> None:
     """Write under a temporary name, flush to disk, then take the name: readers see all of it or nothing."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.parent)
+    name = path.parent / f".{path.name}-{secrets.token_hex(4)}.part"
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(name, "xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)
+        name.unlink(missing_ok=True)
         raise
+
+
+def _is_leftover(path: Path) -> bool:
+    """Whether a file is what an interrupted first `RunDirectory.open` leaves."""
+    return path.name.startswith(".run.json-") and path.suffix == ".part"
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -146,21 +160,19 @@ def _read_json(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
+def _header(key: str, payload: bytes) -> bytes:
+    """Return the first line of a cell's file: its checksum covers the key, so files cannot change places."""
+    return _MAGIC + hashlib.sha256(key.encode() + payload).hexdigest().encode()
+
+
 def _encode(result: CellResult) -> bytes:
     buffer = io.BytesIO()
-    meta = np.frombuffer(json.dumps(result.meta).encode(), np.uint8)
-    np.savez_compressed(buffer, _meta=meta, **result.arrays)
-    payload = buffer.getvalue()
-    return _MAGIC + hashlib.sha256(payload).hexdigest().encode() + b"\n" + payload
+    arrays: dict[str, Any] = {"_meta": np.frombuffer(json.dumps(result.meta).encode(), np.uint8), **result.arrays}
+    np.savez_compressed(buffer, **arrays)
+    return buffer.getvalue()
 
 
-def _decode(data: bytes) -> CellResult | None:
-    header, _, payload = data.partition(b"\n")
-    if header != _MAGIC + hashlib.sha256(payload).hexdigest().encode():
-        return None
-    try:
-        with np.load(io.BytesIO(payload), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files if name != "_meta"}
-            return CellResult(json.loads(file["_meta"].tobytes()), arrays)
-    except (ValueError, KeyError, zipfile.BadZipFile):  # a checksum that matches nonsense: not ours
-        return None
+def _decode(payload: bytes) -> CellResult:
+    with np.load(io.BytesIO(payload), allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files if name != "_meta"}
+        return CellResult(json.loads(file["_meta"].tobytes()), arrays)

@@ -5,9 +5,20 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-Phase = tuple[Annotated[int, Field(ge=1)], Annotated[float, Field(gt=0)]]
+
+def _no_text_or_truth(value: Any) -> Any:
+    """Refuse what pydantic would turn into a number: ``"32"`` in quotes, and true as 1."""
+    if isinstance(value, bool | str):
+        raise ValueError(f"got {value!r}; a number is accepted")
+    return value
+
+
+_NUMBER = BeforeValidator(_no_text_or_truth)
+Integer = Annotated[int, _NUMBER]
+Number = Annotated[float, _NUMBER]
+Phase = tuple[Annotated[Integer, Field(ge=1)], Annotated[Number, Field(gt=0)]]
 
 _PAPER_RESNET = {
     "train": [[10, 0.01], [20, 0.1], [10, 0.01], [10, 0.001], [10, 0.0001]],
@@ -29,18 +40,18 @@ class TrainingSettings(BaseModel):
     finetune: tuple[Phase, ...] = Field(
         ((15, 0.01),), min_length=1, description="phases [n_epochs, learning rate] after pruning"
     )
-    batch_size: int = Field(128, ge=1, description="images a step")
-    momentum: float = Field(0.9, ge=0, lt=1, description="momentum of SGD")
+    batch_size: Integer = Field(128, ge=1, description="images a step")
+    momentum: Number = Field(0.9, ge=0, lt=1, description="momentum of SGD")
     nesterov: bool = Field(True, description="Nesterov momentum")
-    weight_decay: float = Field(0.0, ge=0, description="L2 penalty, on every parameter")
+    weight_decay: Number = Field(0.0, ge=0, description="L2 penalty, on every parameter")
     ratio_accounting: Literal["exact", "shrinkbench"] = Field(
         "exact", description="exact, or the authors' counting (biases counted as prunable, never masked)"
     )
     augment: Literal["auto", "none", "crop-flip"] = Field(
         "auto", description="random crop after padding by 4 and horizontal flip; auto: the dataset's custom"
     )
-    train_fraction: float = Field(1.0, gt=0, le=1, description="share of the training images, stratified")
-    eval_batch_size: int = Field(500, ge=1, description="images a batch when nothing is learnt")
+    train_fraction: Number = Field(1.0, gt=0, le=1, description="share of the training images, stratified")
+    eval_batch_size: Integer = Field(500, ge=1, description="images a batch when nothing is learnt")
     memory_format: Literal["channels_last", "contiguous"] = Field(
         "channels_last", description="layout of images and weights; other layouts give other bits"
     )

@@ -17,9 +17,10 @@ from rdstats.errors import InputError
 Position = tuple[int, int]
 KeyPath = tuple[str | int, ...]
 
-_INTEGER = re.compile(r"[-+]?[0-9][0-9_]*\Z")
+_INTEGER = re.compile(r"[-+]?[0-9][0-9_]{0,300}\Z")  # longer ones are floats, and infinite
 _NUMBER = re.compile(r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?\Z")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
+_DEEPEST = 50
 
 
 def read_yaml(text: str, source: str) -> tuple[Any, dict[KeyPath, Position]]:
@@ -28,16 +29,20 @@ def read_yaml(text: str, source: str) -> tuple[Any, dict[KeyPath, Position]]:
     Raises
     ------
     InputError
-        Not YAML, or a mapping with a key twice; the message starts with ``source:line:column``.
+        Not YAML, a mapping with a key twice, a key that is not text, or too many levels; the message starts
+        with ``source:line:column``.
     """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{source}:{mark.line + 1}:{mark.column + 1}" if mark else source
-        raise InputError(f"{where}: not YAML: {error.problem or error.context}") from None
+        problem = ", ".join(part for part in (error.context, error.problem) if part)
+        raise InputError(f"{where}: not YAML: {' '.join(problem.split())}") from None
     except yaml.YAMLError as error:
         raise InputError(f"{source}: not YAML: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise InputError(f"{source}: more than {_DEEPEST} levels") from None
     positions: dict[KeyPath, Position] = {}
     return (_construct(node, (), positions, source) if node is not None else None), positions
 
@@ -54,6 +59,9 @@ def read_text(path: Path) -> str:
 
 def _construct(node: yaml.Node, path: KeyPath, positions: dict[KeyPath, Position], source: str) -> Any:
     positions.setdefault(path, _position(node))
+    if len(path) > _DEEPEST:  # an alias inside its own anchor has no end
+        line, column = _position(node)
+        raise InputError(f"{source}:{line}:{column}: more than {_DEEPEST} levels")
     if isinstance(node, yaml.ScalarNode):
         return _scalar(node)
     if isinstance(node, yaml.SequenceNode):
@@ -61,8 +69,10 @@ def _construct(node: yaml.Node, path: KeyPath, positions: dict[KeyPath, Position
     assert isinstance(node, yaml.MappingNode)
     mapping: dict[str, Any] = {}
     for key_node, value_node in node.value:
-        key = str(key_node.value)
         line, column = _position(key_node)
+        if not isinstance(key_node, yaml.ScalarNode):
+            raise InputError(f"{source}:{line}:{column}: a list or mapping as a key; text is accepted")
+        key = str(key_node.value)
         if key in mapping:
             raise InputError(f"{source}:{line}:{column}: key {key!r} is there twice; keep one")
         positions[(*path, key)] = (line, column)

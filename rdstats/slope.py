@@ -81,9 +81,7 @@ def _expected(counts: xr.Dataset, measure: str, reference: str) -> dict[str, xr.
     }
 
 
-def summarize_slopes(
-    slopes: xr.Dataset, *, level: float = 0.95, exclude_degenerate: bool = False
-) -> xr.Dataset:
+def summarize_slopes(slopes: xr.Dataset, *, level: float = 0.95, exclude_degenerate: bool = False) -> xr.Dataset:
     """Summarise slopes over seeds: mean, t interval, and the paper's verdict against 1.
 
     Intervals are simultaneous over the k planned ratios of a column (its control not counted), each at
