@@ -18,7 +18,9 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def interleaved(first: Callable[[], object], second: Callable[[], object], repeats: int = 5) -> tuple[float, float, float]:
+def interleaved(
+    first: Callable[[], object], second: Callable[[], object], repeats: int = 5
+) -> tuple[float, float, float]:
     """Time two functions alternately; return their median seconds and the median of the pairwise ratios."""
     pairs = [(seconds(first), seconds(second)) for _ in range(repeats)]
     return (
@@ -35,7 +37,9 @@ def process(*arguments: str) -> tuple[float, float]:
         "rc = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode;"
         "print(time.perf_counter() - t, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss, rc)"
     )
-    done = subprocess.run([sys.executable, "-c", code, sys.executable, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, sys.executable, *arguments], capture_output=True, text=True, check=True
+    )
     elapsed, peak, status = done.stdout.split()
     if status != "0":
         raise RuntimeError(f"{arguments} ended with status {status}")

@@ -8,7 +8,7 @@ import platform
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdcompute.datasets import ImageData
+from rdcompute.grid import dataset_label
 from rdcompute.plan import Cell, Plan
 from rdcompute.rundir import CellResult, RunDirectory
 from rdstats._version import __version__
@@ -48,9 +49,18 @@ def assemble(
     coords["layer"] = list(dict.fromkeys(name for counts in plan.parameters.values() for name in counts.layers))
     with CubeWriter(path, coords, attrs=_attributes(plan, device, provenance or {})) as writer:
         for name, data in images.items():
-            _put_dataset(writer, Path(name).stem if name.endswith(".npz") else name, data)
-        n_done = sum(_put_cell(writer, run, *item) for item in _with_parents(plan, run, images, coords["layer"]))
-    return n_done
+            _put_dataset(writer, dataset_label(name), data)
+        _declare_counts(writer, plan, n_classes)
+        return sum(_put_cell(writer, run, *item) for item in _with_parents(plan, run, images, coords["layer"]))
+
+
+def _declare_counts(writer: CubeWriter, plan: Plan, n_classes: int) -> None:
+    """Give the cube both variables of counts, empty: it has them even if every cell failed."""
+    empty = np.full((n_classes, n_classes), np.nan)
+    dense = next(cell for cell in plan.cells if cell.is_dense)
+    compressed = next(cell for cell in plan.cells if not cell.is_dense)
+    writer.put(dense.where, confusion_dense=empty)
+    writer.put(compressed.where, confusion=empty)
 
 
 def _put_dataset(writer: CubeWriter, name: str, data: ImageData) -> None:
@@ -125,7 +135,7 @@ def _attributes(plan: Plan, device: str, provenance: Mapping[str, Any]) -> dict[
 
 def now() -> str:
     """Return the time in UTC, to the second."""
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def git_commit() -> str:

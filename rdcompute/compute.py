@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rdcompute import datasets
 from rdcompute.assemble import assemble, now
 from rdcompute.differences import describe_differences
-from rdcompute.grid import Grid
+from rdcompute.grid import Grid, dataset_label
 from rdcompute.plan import Cell, Plan, make_plan
 from rdcompute.rundir import RunDirectory
 from rdcompute.runner import Listener, run_cells
+from rdcompute.streams import stream
+from rdstats.cube import open_cube
 from rdstats.cube.write import check_writable
 from rdstats.errors import InputError
 
@@ -57,12 +61,16 @@ def compute(
 
     if n_workers < 1:
         raise InputError(f"--workers {n_workers}: a whole number from 1 is accepted")
-    run_dir = run_dir or output.with_suffix(".run")
     device = choose_device(device)
     plan = make_plan(grid, data_dir)
     check_output(output, grid)
+    run_dir = run_dir or output.with_suffix(".run")
+    if run_dir.absolute() == output.absolute():
+        raise InputError(f"--output {output} is the run directory too; give another name or --run-dir")
     images = {name: datasets.load(name, data_dir) for name in plan.datasets}
-    checksums = {name: data.checksum() for name, data in images.items()}
+    for data in images.values():
+        _check_holdout(data)
+    checksums = {dataset_label(name): data.checksum() for name, data in images.items()}
     run = RunDirectory.open(run_dir, grid.resolved(), checksums)
     started = now()
     n_reused = sum(run.has(cell.key) for cell in plan.cells)
@@ -77,18 +85,34 @@ def compute(
 
 def check_output(output: Path, grid: Grid) -> None:
     """Refuse an output that cannot be written, or that holds anything but a cube of this grid."""
-    import json
-
-    from rdstats.cube import open_cube
-
     check_writable(output)
     if not output.exists():
         return
     try:
         with open_cube(output) as cube:
-            found = json.loads(cube.attrs.get("grid", "null"))
+            found = _grid_of(cube.attrs.get("grid"))
     except InputError as error:
         raise InputError(f"--output {output} is there and would be lost: {error}; give another name") from None
+    if found is None:
+        raise InputError(f"--output {output} is there and would be lost: no cube of a grid; give another name")
     if found != grid.resolved():
         differences = "; ".join(describe_differences(found, grid.resolved()))
         raise InputError(f"--output {output} belongs to a different grid: {differences}; give another name")
+
+
+def _grid_of(attribute: Any) -> dict[str, Any] | None:
+    """Return the resolved grid that a cube carries; None if it carries none, as cubes from elsewhere."""
+    try:
+        found = json.loads(attribute)
+    except (TypeError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _check_holdout(data: datasets.ImageData) -> None:
+    """Refuse a dataset too small for a hold-out now, rather than in every cell."""
+    labels = data.train_labels
+    try:
+        datasets.stratified_holdout(labels, datasets.holdout_size(len(labels)), stream(0, "check"))
+    except InputError as error:
+        raise InputError(f"dataset '{data.name}': {error}") from None

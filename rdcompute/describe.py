@@ -14,8 +14,8 @@ def describe_plan(plan: Plan) -> list[str]:
     n_epochs = sum(cell.n_epochs for cell in plan.cells)
     scale = "".join(f", {key}={value:g}" for key, value in grid.scale.items())
     lines = [
-        f"grid {grid.name}{' (scaled' + scale + ')' if scale else ''}: {len(grid.seeds)} seeds, {len(plan.cells)} cells "
-        f"({n_dense} dense networks, {len(plan.cells) - n_dense} fine-tunings), {n_epochs} epochs"
+        f"grid {grid.name}{' (scaled' + scale + ')' if scale else ''}: {len(grid.seeds)} seeds, "
+        f"{len(plan.cells)} cells ({n_dense} dense networks, {len(plan.cells) - n_dense} fine-tunings), {n_epochs} epochs"
     ]
     for (name, arch), counts in plan.parameters.items():
         settings = grid.settings(arch)

@@ -63,8 +63,8 @@ class DeviceData:
         train, holdout = stratified_holdout(
             labels, holdout_size(len(labels)), stream(root_seed, f"holdout/{data.name}")
         )
-        if train_fraction < 1:
-            n_left_out = len(train) - max(data.n_classes, round(len(train) * train_fraction))
+        n_left_out = len(train) - max(data.n_classes, round(len(train) * train_fraction))
+        if n_left_out > 0:
             kept, _ = stratified_holdout(labels[train], n_left_out, stream(root_seed, f"fraction/{data.name}"))
             train = train[kept]
         mean, std = (torch.tensor(v, dtype=torch.float64).view(1, -1, 1, 1) for v in (data.mean, data.std))
@@ -102,7 +102,7 @@ class DeviceData:
         order = order.to(self.train_images.device)
         offsets = self._crop_offsets(streams[1]) if self.crop_flip else None
         images = _padded(self.train_images) if self.crop_flip else self.train_images
-        for index in order.split(batch_size):
+        for index in torch.split(order, batch_size):
             if offsets is None:
                 batch = images[index]
             else:

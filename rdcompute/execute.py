@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
@@ -25,6 +26,7 @@ from rdcompute.plan import Cell
 from rdcompute.rundir import CellResult, RunDirectory
 from rdcompute.streams import stream, torch_seed
 from rdcompute.training import EpochReport, Fit, confusion_matrix, fit, predict
+from rdstats.errors import InputError
 
 Vector = NDArray[np.float64]
 OnEpoch = Callable[[EpochReport], None]
@@ -35,10 +37,9 @@ def use_one_thread() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(1)
     if torch.get_num_interop_threads() != 1:
-        try:
+        # refused once parallel work has begun in this process; only task-parallel scripts use these threads
+        with contextlib.suppress(RuntimeError):
             torch.set_num_interop_threads(1)
-        except RuntimeError:
-            pass  # parallel work has begun in this process; only task-parallel scripts use these threads
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
 
@@ -51,13 +52,11 @@ def choose_device(name: str) -> str:
     InputError
         A device that this machine does not have.
     """
-    from rdstats.errors import InputError
-
     mps = torch.backends.mps.is_available()
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
-    kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (number and not number.isdigit()):
+    kind, colon, number = name.partition(":")
+    if kind not in ("cpu", "cuda", "mps") or (colon and not number.isdecimal()):
         raise InputError(f"--device {name}: auto, cpu, cuda, cuda:N or mps is accepted")
     n_found = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(mps)}[kind]
     if int(number or 0) >= n_found:
@@ -97,7 +96,7 @@ class Worker:
     def _model(self, cell: Cell, data: DeviceData) -> nn.Module:
         name = f"init/{cell.seed}/{cell.dataset_label}/{cell.arch}"
         model = build_model(cell.arch, *self._shape(cell), torch_seed(cell.root_seed, name))
-        return model.to(self.device, memory_format=MEMORY_FORMATS[cell.settings.memory_format])
+        return model.to(self.device).to(memory_format=MEMORY_FORMATS[cell.settings.memory_format])
 
     def _shape(self, cell: Cell) -> tuple[int, tuple[int, int, int]]:
         spec = datasets.dataset_spec(cell.dataset, self.data_dir)
@@ -153,7 +152,7 @@ class Worker:
             return {name: np.ones(shape, bool) for name, shape in shapes.items()}
         theta = weight_vector(model)
         criterion = CRITERIA.get(cell.method)
-        gradient = self._training_gradient(cell, model, data) if criterion.needs_gradient else np.zeros_like(theta)
+        gradient = self._training_gradient(cell, model, data) if criterion.needs_gradient else None
         name = f"mask/{cell.seed}/{cell.dataset_label}/{cell.arch}/{cell.method}/{cell.ratio:g}"
         scores = criterion.score(theta, gradient, cell.settings.weight_decay, stream(cell.root_seed, name))
         counts = parameter_counts(cell.arch, *self._shape(cell))

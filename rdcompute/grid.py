@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from importlib.resources import files
 from pathlib import Path
@@ -13,9 +14,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from rdcompute.criteria import CONTROLS, criterion_names
 from rdcompute.datasets import check_dataset_name
 from rdcompute.models import architecture_names
-from rdcompute.training_settings import TrainingSettings, family, settings_for
+from rdcompute.training_settings import Integer, Number, TrainingSettings, family, settings_for
 from rdcompute.yamlread import KeyPath, Position, read_text, read_yaml
 from rdstats.errors import InputError, nearest, one_of
+
+MOST_SEEDS = 100_000
+"""A larger number is a seed, not a number of seeds."""
 
 
 def _as_list(value: Any) -> Any:
@@ -23,7 +27,11 @@ def _as_list(value: Any) -> Any:
 
 
 def _seed_list(value: Any) -> Any:
-    return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) and value >= 1 else value
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    if not 1 <= value <= MOST_SEEDS:
+        raise ValueError(f"got {value}; a number of seeds from 1 to {MOST_SEEDS}, or a list of seeds, is accepted")
+    return list(range(value))
 
 
 def _name(kind: str, accepted: Callable[[], Iterable[str]]) -> BeforeValidator:
@@ -41,13 +49,18 @@ def _dataset(value: Any) -> Any:
     return value
 
 
+def dataset_label(name: str) -> str:
+    """Return what the cube calls a dataset: its name, or the stem of its ``.npz`` file."""
+    return Path(name).stem if name.endswith(".npz") else name
+
+
 def method_names() -> tuple[str, ...]:
     """Return every accepted method: controls first, then criteria."""
     return (*sorted(CONTROLS), *criterion_names())
 
 
-Seed = Annotated[int, Field(ge=0, strict=True)]
-Ratio = Annotated[float, Field(ge=1, allow_inf_nan=False)]
+Seed = Annotated[Integer, Field(ge=0)]
+Ratio = Annotated[Number, Field(ge=1, allow_inf_nan=False)]
 Ratios = Annotated[tuple[Ratio, ...], BeforeValidator(_as_list), Field(min_length=1)]
 Dataset = Annotated[str, BeforeValidator(_dataset)]
 Arch = Annotated[str, _name("arch", architecture_names)]
@@ -96,10 +109,13 @@ class Grid(BaseModel):
         """Return the grid shortened: first N ``seeds``, ``epochs`` and ``train`` as shares."""
         if not scale:
             return self
+        for key in scale:
+            if key not in SCALES:
+                raise InputError(f"--scale {key}: {_SCALE_FORMS} is accepted")
         seeds = self.seeds
         if "seeds" in scale:
             n = scale["seeds"]
-            if n != int(n) or not 1 <= n <= len(seeds):
+            if not 1 <= n <= len(seeds) or n != int(n):
                 raise InputError(f"--scale seeds={n:g}: a whole number from 1 to {len(seeds)} is accepted")
             seeds = seeds[: int(n)]
         for key in ("epochs", "train"):
@@ -108,7 +124,7 @@ class Grid(BaseModel):
         return self.model_copy(update={"seeds": seeds, "scale": dict(scale)})
 
     def resolved(self) -> dict[str, Any]:
-        """Return the whole grid with nothing left to defaults, as plain data."""
+        """Return the whole grid with nothing left to defaults, as plain data; datasets as the cube names them."""
         archs = dict.fromkeys(arch for experiment in self.experiments for arch in experiment.arch)
         content = {
             "name": self.name,
@@ -116,7 +132,7 @@ class Grid(BaseModel):
             "seeds": self.seeds,
             "experiments": [
                 {
-                    "dataset": e.dataset,
+                    "dataset": [dataset_label(name) for name in e.dataset],
                     "arch": e.arch,
                     "method": e.method,
                     "ratio": e.ratio or self.ratio or (1.0,),
@@ -131,6 +147,7 @@ class Grid(BaseModel):
 
 
 SCALES = ("seeds", "epochs", "train")
+_SCALE_FORMS = "seeds=N, epochs=F or train=F"
 
 
 def parse_scale(options: Iterable[str]) -> dict[str, float]:
@@ -139,7 +156,9 @@ def parse_scale(options: Iterable[str]) -> dict[str, float]:
     for option in options:
         key, _, text = option.partition("=")
         if key not in SCALES:
-            raise InputError(f"--scale {option}: seeds=N, epochs=F or train=F is accepted")
+            raise InputError(f"--scale {option}: {_SCALE_FORMS} is accepted")
+        if key in scale:
+            raise InputError(f"--scale {option}: {key} is given twice")
         try:
             scale[key] = float(text)
         except ValueError:
@@ -161,7 +180,8 @@ def find_grid(name: str) -> Path:
     shipped = shipped_grids()
     found = shipped.get(path.name if path.suffix else f"{path.name}.yaml") if path.name == name else None
     if found is None:
-        raise InputError(f"{name}: no such file, and no shipped grid{nearest(name, shipped)}; shipped: {one_of(shipped)}")
+        what = "is a folder" if path.is_dir() else "no such file"
+        raise InputError(f"{name}: {what}, and no shipped grid{nearest(name, shipped)}; shipped: {one_of(shipped)}")
     return found
 
 
@@ -176,7 +196,10 @@ def load_grid(name: str) -> Grid:
     path = find_grid(name)
     document, positions = read_yaml(read_text(path), str(name))
     if not isinstance(document, dict):
-        raise InputError(f"{name}: empty grid; name, seeds and experiments are needed (see rd grid show demo.yaml)")
+        what = "empty grid" if document is None else "not a grid"
+        raise InputError(f"{name}: {what}; name, seeds and experiments are needed (see rd grid show demo.yaml)")
+    if "scale" in document:
+        raise InputError(f"{_where(str(name), positions, ('scale',))}: scale: not part of a grid file; use --scale")
     try:
         grid = Grid.model_validate(document)
     except ValidationError as error:
@@ -200,20 +223,18 @@ def _check_training(grid: Grid, source: str, positions: dict[KeyPath, Position])
 
 
 def _check_experiments(grid: Grid, source: str, positions: dict[KeyPath, Position]) -> None:
-    repeated = [seed for seed in grid.seeds if grid.seeds.count(seed) > 1]
+    repeated = [seed for seed, n in Counter(grid.seeds).items() if n > 1]
     if repeated:
-        raise InputError(f"{_where(source, positions, ('seeds',))}: seeds: {repeated[0]} is there twice")
+        raise InputError(f"{_where(source, positions, ('seeds',))}: seeds: {repeated[0]} is there twice; keep one")
     seen: dict[tuple[str, str, str, float], int] = {}
     for i, experiment in enumerate(grid.experiments):
         where = _where(source, positions, ("experiments", i))
         for cell in _columns(grid, experiment):
             if cell in seen:
                 dataset, arch, method, ratio = cell
+                again = "is there twice" if seen[cell] == i else f"is in experiments.{seen[cell]} too"
                 raise InputError(
-                    f"{where}: experiments.{i}: duplicate cells: {dataset} {arch} {method} at ratio {ratio:g} "
-                    f"is in experiments.{seen[cell]} too"
-                    if seen[cell] != i
-                    else f"{where}: experiments.{i}: duplicate cells: {dataset} {arch} {method} at ratio {ratio:g} twice"
+                    f"{where}: experiments.{i}: duplicate cells: {dataset} {arch} {method} at ratio {ratio:g} {again}"
                 )
             seen[cell] = i
         if not (experiment.ratio or grid.ratio) and set(experiment.method) - CONTROLS:
@@ -235,6 +256,23 @@ def _where(source: str, positions: dict[KeyPath, Position], path: KeyPath) -> st
     return f"{source}:{line}:{column}"
 
 
+_ACCEPTED = {
+    "tuple_type": "a list is accepted",
+    "too_short": "a list of at least one is accepted",
+    "too_long": "[n_epochs, learning rate] is accepted",  # phases alone have a largest length
+    "dict_type": "a block of fields is accepted",
+    "model_type": "a block of fields is accepted",
+    "string_type": "text is accepted",
+    "string_too_short": "text is accepted",
+}
+"""Pydantic's types of errors in words for people who do not know Python."""
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
 def _explain(
     error: ValidationError,
     source: str,
@@ -249,7 +287,8 @@ def _explain(
     where = _where(source, positions, path)
     found = first.get("input")
     if first["type"] == "extra_forbidden":
-        names = list(Experiment.model_fields if path[:1] == ("experiments",) else model.model_fields)
+        fields = Experiment.model_fields if path[:1] == ("experiments",) else model.model_fields
+        names = [name for name in fields if name != "scale"]
         key = str(path[-1])
         text = f"unknown key {key!r}{nearest(key, names)}; known are {one_of(names)}"
     elif first["type"] == "missing":
@@ -257,7 +296,7 @@ def _explain(
     elif first["type"] == "value_error":
         text = str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
     else:
-        shown = found if isinstance(found, str | int | float | bool) or found is None else json.dumps(found)
-        text = f"got {shown!r}; {first['msg'][0].lower() + first['msg'][1:]}"
+        accepted = _ACCEPTED.get(first["type"]) or first["msg"][0].lower() + first["msg"][1:]
+        text = f"got {_shown(found)}; {accepted}"
     more = error.error_count() - 1
     return InputError(f"{where}: {field}: {text}" + (f" (and {more} more)" if more else ""))

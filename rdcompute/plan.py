@@ -11,7 +11,7 @@ from typing import Any
 
 from rdcompute.criteria import CONTROLS
 from rdcompute.datasets import DatasetSpec, dataset_spec
-from rdcompute.grid import Grid
+from rdcompute.grid import Grid, dataset_label
 from rdcompute.masks import kept_count
 from rdcompute.models import ParameterCounts, parameter_counts
 from rdcompute.training_settings import TrainingSettings, learning_rates
@@ -56,7 +56,7 @@ class Cell:
 
     @property
     def dataset_label(self) -> str:
-        return Path(self.dataset).stem if self.dataset.endswith(".npz") else self.dataset
+        return dataset_label(self.dataset)
 
     @property
     def n_epochs(self) -> int:
@@ -132,7 +132,7 @@ def make_plan(grid: Grid, data_dir: Path | None = None) -> Plan:
 def _check_labels(names: list[str]) -> None:
     labels: dict[str, str] = {}
     for name in names:
-        label = Path(name).stem if name.endswith(".npz") else name
+        label = dataset_label(name)
         if label in labels:
             raise InputError(f"datasets {labels[label]!r} and {name!r} would both be called {label!r}; rename one")
         labels[label] = name
@@ -155,13 +155,16 @@ def _seed_block(grid: Grid, seed: int) -> Iterator[Cell]:
 
 def _check_ratios(grid: Grid, parameters: dict[tuple[str, str], ParameterCounts]) -> list[str]:
     notes: list[str] = []
+    methods: dict[tuple[str, str], set[str]] = {}
     for i, experiment in enumerate(grid.experiments):
         pruning = [method for method in experiment.method if method not in CONTROLS]
         for arch in experiment.arch:
             settings = grid.settings(arch)
-            if settings.weight_decay == 0 and {"gp", "up"} <= set(pruning):
-                notes.append(f"{arch}: weight decay is 0, so gp and up are one criterion")
             for name in experiment.dataset:
+                together = methods.setdefault((name, arch), set())
+                together.update(pruning)
+                if settings.weight_decay == 0 and together >= {"gp", "up"}:
+                    notes.append(f"{arch}: weight decay is 0, so gp and up are one criterion")
                 for ratio in sorted({r for m in pruning for r in grid.ratios(experiment, m)}):
                     counts = parameters[name, arch]
                     try:

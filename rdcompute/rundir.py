@@ -10,6 +10,7 @@ Layout::
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import json
@@ -108,7 +109,8 @@ class RunDirectory:
             return payload
         self._whole.discard(key)
         aside = path.with_suffix(".damaged")
-        os.replace(path, aside)
+        with contextlib.suppress(FileNotFoundError):  # another process was first
+            os.replace(path, aside)
         warnings.warn(f"{path} was damaged; set aside as {aside.name}, the cell is computed again", stacklevel=3)
         return None
 

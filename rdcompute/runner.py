@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -103,10 +104,9 @@ def _run_here(schedule: Schedule, run: RunDirectory, data_dir: Path | None, devi
     use_one_thread()
     worker = Worker(run, data_dir, torch.device(device))
     while (cell := schedule.next_ready()) is not None:
-        current = cell
         listener.started(cell)
         try:
-            worker.execute(cell, lambda report, c=current: listener.epoch(c, report))
+            worker.execute(cell, partial(listener.epoch, cell))
         except Exception as error:  # one cell's failure, whatever it is, must not stop the grid
             _record_failure(schedule, run, cell, *_describe(error), listener)
         else:
@@ -125,7 +125,10 @@ def _run_in_processes(
             while idle and (cell := schedule.next_ready()) is not None:
                 pipe = idle.pop()
                 busy[pipe] = cell
-                pipe.send(cell)
+                try:
+                    pipe.send(cell)
+                except (BrokenPipeError, ConnectionResetError):
+                    raise _worker_died(cell) from None
                 listener.started(cell)
             if not busy:
                 return
@@ -142,7 +145,7 @@ def _listen(pipe: Connection, cell: Cell, schedule: Schedule, run: RunDirectory,
     try:
         kind, *content = pipe.recv()
     except (EOFError, ConnectionResetError):
-        raise WorkerDiedError(f"a worker process died at {cell.title}; run the same command to go on") from None
+        raise _worker_died(cell) from None
     if kind == "epoch":
         listener.epoch(cell, content[0])
         return False
@@ -150,8 +153,13 @@ def _listen(pipe: Connection, cell: Cell, schedule: Schedule, run: RunDirectory,
         schedule.done.add(cell.key)
         listener.finished(cell)
     else:
-        _record_failure(schedule, run, cell, *content, listener)
+        error, trace = content
+        _record_failure(schedule, run, cell, error, trace, listener)
     return True
+
+
+def _worker_died(cell: Cell) -> WorkerDiedError:
+    return WorkerDiedError(f"a worker process died at {cell.title}; run the same command to go on")
 
 
 class WorkerDiedError(RuntimeError):

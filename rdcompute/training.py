@@ -107,7 +107,7 @@ def _train_epoch(
     for images, labels in data.epoch(streams, batch_size):
         loss = F.cross_entropy(model(images), labels)
         optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         optimizer.step()
         _apply(masked)
         total += loss.detach() * len(labels)
@@ -117,7 +117,8 @@ def _train_epoch(
 def _masked_weights(model: nn.Module, masks: Masks) -> list[tuple[Tensor, Tensor]]:
     """Pair every masked layer's weight with its mask, in the weight's type and layout."""
     layers = dict(model.named_modules())
-    return [(weight, mask.to(weight)) for name, mask in masks.items() for weight in [layers[name].weight.data]]
+    weights = {name: layers[name].get_parameter("weight").data for name in masks}
+    return [(weight, torch.empty_like(weight).copy_(masks[name])) for name, weight in weights.items()]
 
 
 @torch.no_grad()
@@ -132,7 +133,7 @@ def mean_loss(model: nn.Module, data: DeviceData, batch_size: int) -> float:
     model.eval()
     total = torch.zeros((), device=data.holdout_labels.device)
     for images, labels in zip(
-        data.holdout_images.split(batch_size), data.holdout_labels.split(batch_size), strict=True
+        torch.split(data.holdout_images, batch_size), torch.split(data.holdout_labels, batch_size), strict=True
     ):
         total += F.cross_entropy(model(data.normalize(images)), labels, reduction="sum")
     return float(total) / len(data.holdout_labels)
@@ -142,7 +143,7 @@ def mean_loss(model: nn.Module, data: DeviceData, batch_size: int) -> float:
 def predict(model: nn.Module, data: DeviceData, batch_size: int) -> NDArray[np.int64]:
     """Return the predicted class of every test image, in evaluation mode."""
     model.eval()
-    parts = [model(data.normalize(images)).argmax(1) for images in data.test_images.split(batch_size)]
+    parts = [model(data.normalize(images)).argmax(1) for images in torch.split(data.test_images, batch_size)]
     return torch.cat(parts).cpu().numpy()
 
 

@@ -24,7 +24,3 @@ from rdstats.measures import balance as balance
 from rdstats.measures import score as score
 from rdstats.slope import slopes as slopes
 from rdstats.slope import summarize_slopes as summarize_slopes
-
-__all__: list[str]
-
-def __dir__() -> list[str]: ...

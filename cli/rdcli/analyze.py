@@ -20,22 +20,14 @@ FamilyName = Annotated[str, typer.Option(metavar="ratio", help="Which comparison
 Measure = Annotated[str, typer.Option(metavar="recall|precision|f1", help="Class score.")]
 Reference = Annotated[
     str,
-    typer.Option(
-        metavar="accuracy|macro", help="What the scores are balanced against: weighted or plain mean."
-    ),
+    typer.Option(metavar="accuracy|macro", help="What the scores are balanced against: weighted or plain mean."),
 ]
-Correction = Annotated[
-    str, typer.Option(metavar="bonferroni|holm|bh|none", help="Multiple testing, a column each.")
-]
+Correction = Annotated[str, typer.Option(metavar="bonferroni|holm|bh|none", help="Multiple testing, a column each.")]
 Level = Annotated[float, typer.Option(help="Family-wise confidence level.")]
-Exclude = Annotated[
-    str, typer.Option(metavar="degenerate", help="Leave degenerate networks out.", show_default=False)
-]
+Exclude = Annotated[str, typer.Option(metavar="degenerate", help="Leave degenerate networks out.", show_default=False)]
 Select = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="DIM=VALUE[,VALUE]", help="Only this part of the cube; may be repeated.", show_default=False
-    ),
+    typer.Option(metavar="DIM=VALUE[,VALUE]", help="Only this part of the cube; may be repeated.", show_default=False),
 ]
 
 
@@ -51,12 +43,8 @@ def analyze(
     format: Annotated[
         str, typer.Option(metavar="table|csv|json|markdown|latex", help="csv and json are exact.")
     ] = "table",
-    table: Annotated[
-        str, typer.Option(metavar="tests|slopes|control", help="Which records csv holds.")
-    ] = "tests",
-    output: Annotated[
-        Path | None, typer.Option(help="File to write; default: print.", show_default=False)
-    ] = None,
+    table: Annotated[str, typer.Option(metavar="tests|slopes|control", help="Which records csv holds.")] = "tests",
+    output: Annotated[Path | None, typer.Option(help="File to write; default: print.", show_default=False)] = None,
 ) -> None:
     """Print intensification slopes with intervals, the comparison with the control, and a family of tests.
 

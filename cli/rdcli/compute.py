@@ -16,9 +16,7 @@ if TYPE_CHECKING:
 
 DataDir = Annotated[
     Path | None,
-    typer.Option(
-        envvar="RD_DATA_DIR", help="Folder with the data sets; see rd datasets.", show_default=False
-    ),
+    typer.Option(envvar="RD_DATA_DIR", help="Folder with the data sets; see rd datasets.", show_default=False),
 ]
 
 
@@ -57,9 +55,7 @@ def compute(
     for message in list(dict.fromkeys(summary.failed.values()))[:5]:
         typer.echo(f"failed: {message}", err=True)
     if summary.failed:
-        typer.echo(
-            f"rd: {len(summary.failed)} cells failed; tracebacks in {summary.run_dir / 'failed'}", err=True
-        )
+        typer.echo(f"rd: {len(summary.failed)} cells failed; tracebacks in {summary.run_dir / 'failed'}", err=True)
         raise typer.Exit(1)
 
 

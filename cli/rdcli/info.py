@@ -32,9 +32,7 @@ def _dims(data: xr.Dataset) -> list[str]:
     for dim, size in data.sizes.items():
         labels = data[dim].values.tolist() if dim in data.coords and "class" not in str(dim) else []
         text = ", ".join(f"{v:g}" if isinstance(v, float) else str(v) for v in labels[:12])
-        lines.append(
-            f"  {dim}: {size}" + (f" ({text}{', ...' if len(labels) > 12 else ''})" if labels else "")
-        )
+        lines.append(f"  {dim}: {size}" + (f" ({text}{', ...' if len(labels) > 12 else ''})" if labels else ""))
     return lines
 
 

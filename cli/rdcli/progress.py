@@ -52,9 +52,7 @@ class Estimate:
         left = self.seconds_left()
         eta = f"ETA {_clock(left)}" if left is not None else "ETA unknown"
         failed = f", {self.n_failed} failed" if self.n_failed else ""
-        return f"{self.n_done}/{self.n_cells} cells{failed}, {eta}" + (
-            f"; {self.current}" if self.current else ""
-        )
+        return f"{self.n_done}/{self.n_cells} cells{failed}, {eta}" + (f"; {self.current}" if self.current else "")
 
 
 def _kind(cell: Cell) -> tuple[str, str]:

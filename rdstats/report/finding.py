@@ -1,7 +1,6 @@
 """The finding of an analysis in one paragraph of plain language, written by rule from its numbers.
 
-It says what pruning changed beyond the control's fine-tuning, and repeats the words of the claims; nothing
-in it rests on a slope being above or below 1.
+It repeats the words of the claims against the control and rests nothing on a slope above or below 1.
 """
 
 from __future__ import annotations

@@ -43,10 +43,7 @@ def to_text(table: Table) -> str:
     """Return a table in aligned plain text with its title above and its wrapped caption below."""
     rows = [table.columns, *table.rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
-    lines = [
-        "  ".join(_align(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
+    lines = ["  ".join(_align(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     caption = textwrap.fill(table.caption, WIDTH)
     return "\n".join([table.title, "-" * len(table.title), *lines, "", caption, ""])
 

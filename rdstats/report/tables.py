@@ -89,10 +89,10 @@ def control_table(analysis: Analysis) -> Table | None:
     attrs = analysis.control.attrs
     controls = ", ".join(dict.fromkeys(str(r["control"]) for r in records))
     caption = (
-        f"Slope minus the slope of the control ({controls}: the same fine-tuning, nothing pruned), and the same for the "
-        f"log of the spread ratio, paired by the dense network{fixed}; two-sided t intervals simultaneous at "
-        f"{attrs['level']:.0%} over a column's ratios (k = {_k_text(records)}), over training runs, conditional on this "
-        f"test set. 'intensified' needs both intervals above 0, 'de-intensified' both below; 'practically none': "
+        f"Slope minus the slope of the control ({controls}: the same fine-tuning, nothing pruned), and the same "
+        f"for the log of the spread ratio, paired by the dense network{fixed}; two-sided t intervals simultaneous "
+        f"at {attrs['level']:.0%} over a column's ratios (k = {_k_text(records)}), over training runs, conditional "
+        f"on this test set. 'intensified' needs both intervals above 0, 'de-intensified' both below; 'practically none': "
         f"|difference| < {attrs['margin']:g} shown by two one-sided tests."
     )
     return Table("Against the control", columns, rows, caption)

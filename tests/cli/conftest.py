@@ -31,7 +31,7 @@ class Rd:
         return lines[0]
 
 
-@pytest.fixture()
+@pytest.fixture
 def rd() -> Rd:
     return Rd()
 
@@ -100,7 +100,7 @@ training:
 """
 
 
-@pytest.fixture()
+@pytest.fixture
 def grid(tmp_path: Path) -> Path:
     path = tmp_path / "small.yaml"
     path.write_text(GRID)

@@ -33,7 +33,19 @@ def test_json_is_the_exact_document(rd, cube: Path) -> None:
     assert list(first)[-len(keys) :] == keys
     slope = found["slopes"][0]
     assert slope["method"] == "sham"
-    assert {"mean", "sd", "n", "lower", "upper", "level", "verdict", "spread", "cosine", "expected", "n_degenerate"} < set(slope)
+    assert {
+        "mean",
+        "sd",
+        "n",
+        "lower",
+        "upper",
+        "level",
+        "verdict",
+        "spread",
+        "cosine",
+        "expected",
+        "n_degenerate",
+    } < set(slope)
     assert len(found["slopes"]) == 7  # sham once, mp and up at three ratios
 
 
@@ -149,7 +161,9 @@ def test_wrong_options_are_one_line(rd, cube: Path, options: list[str], words: l
 
 
 @pytest.mark.parametrize("command", ["analyze", "info", "report"])
-def test_wrong_files_are_one_line(rd, cube: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wrong_files_are_one_line(
+    rd, cube: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     whole = cube.read_bytes()
     flipped = bytearray(whole)

@@ -36,7 +36,18 @@ def test_run_dir_and_data_dir_variable(
 ) -> None:
     monkeypatch.setenv("RD_DATA_DIR", str(data_dir))
     place = tmp_path / "cells"
-    options = ["--grid", grid, "--output", tmp_path / "a.nc", "--run-dir", place, "--device", "cpu", "--scale", "seeds=1"]
+    options = [
+        "--grid",
+        grid,
+        "--output",
+        tmp_path / "a.nc",
+        "--run-dir",
+        place,
+        "--device",
+        "cpu",
+        "--scale",
+        "seeds=1",
+    ]
     assert rd("compute", *options) == 0
     assert (place / "run.json").is_file()
     assert not (tmp_path / "a.run").exists()
@@ -130,7 +141,9 @@ def test_other_peoples_files_are_never_overwritten(rd, grid: Path, data_dir: Pat
     assert [p.name for p in run_dir.iterdir()] == ["cat.jpg"]
 
 
-def test_a_run_of_another_grid_is_refused_and_shows_what_differs(rd, grid: Path, data_dir: Path, tmp_path: Path) -> None:
+def test_a_run_of_another_grid_is_refused_and_shows_what_differs(
+    rd, grid: Path, data_dir: Path, tmp_path: Path
+) -> None:
     options = ["--grid", grid, "--output", tmp_path / "a.nc", "--data-dir", data_dir, "--scale", "seeds=1"]
     assert rd("compute", *options) == 0
     before = (tmp_path / "a.nc").read_bytes()
@@ -170,7 +183,16 @@ def test_version_and_module(rd) -> None:
 
 
 def test_every_help_has_an_example(rd) -> None:
-    for command in (["compute"], ["analyze"], ["report"], ["info"], ["datasets"], ["grid", "show"], ["grid", "list"], []):
+    for command in (
+        ["compute"],
+        ["analyze"],
+        ["report"],
+        ["info"],
+        ["datasets"],
+        ["grid", "show"],
+        ["grid", "list"],
+        [],
+    ):
         assert rd(*command, "--help") == 0
         assert "Example: rd " in rd.stdout
 

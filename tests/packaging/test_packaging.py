@@ -47,7 +47,9 @@ def test_wheel_installs_exactly_the_tracked_files(tracked: Path, tmp_path: Path)
     run(*pip, "--python", python, "install", "--quiet", "--no-deps", "--no-index", wheel, cwd=tmp_path)
     site = Path(run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=tmp_path).strip())
 
-    installed = {p.relative_to(site).as_posix() for p in site.rglob("*") if p.is_file() and "__pycache__" not in p.parts}
+    installed = {
+        p.relative_to(site).as_posix() for p in site.rglob("*") if p.is_file() and "__pycache__" not in p.parts
+    }
     installed = {name for name in installed if name.startswith(tuple(PACKAGES.values()))}
     expected = {
         target + path.relative_to(tracked / source).as_posix()
