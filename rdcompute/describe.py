@@ -12,10 +12,12 @@ def describe_plan(plan: Plan) -> list[str]:
     grid = plan.grid
     n_dense = sum(cell.is_dense for cell in plan.cells)
     n_epochs = sum(cell.n_epochs for cell in plan.cells)
+    n_tuned = len(plan.cells) - n_dense
     scale = "".join(f", {key}={value:g}" for key, value in grid.scale.items())
+    scaled = f" (scaled{scale})" if scale else ""
     lines = [
-        f"grid {grid.name}{' (scaled' + scale + ')' if scale else ''}: {len(grid.seeds)} seeds, "
-        f"{len(plan.cells)} cells ({n_dense} dense networks, {len(plan.cells) - n_dense} fine-tunings), {n_epochs} epochs"
+        f"grid {grid.name}{scaled}: {len(grid.seeds)} seeds, {len(plan.cells)} cells "
+        f"({n_dense} dense networks, {n_tuned} fine-tunings), {n_epochs} epochs"
     ]
     for (name, arch), counts in plan.parameters.items():
         settings = grid.settings(arch)

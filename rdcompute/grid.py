@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from rdcompute.criteria import CONTROLS, criterion_names
 from rdcompute.datasets import check_dataset_name
 from rdcompute.models import architecture_names
-from rdcompute.training_settings import Integer, Number, TrainingSettings, family, settings_for
+from rdcompute.training_settings import Number, TrainingSettings, family, settings_for
 from rdcompute.yamlread import KeyPath, Position, read_text, read_yaml
 from rdstats.errors import InputError, nearest, one_of
 
@@ -59,7 +59,7 @@ def method_names() -> tuple[str, ...]:
     return (*sorted(CONTROLS), *criterion_names())
 
 
-Seed = Annotated[Integer, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, strict=True)]
 Ratio = Annotated[Number, Field(ge=1, allow_inf_nan=False)]
 Ratios = Annotated[tuple[Ratio, ...], BeforeValidator(_as_list), Field(min_length=1)]
 Dataset = Annotated[str, BeforeValidator(_dataset)]
@@ -280,8 +280,15 @@ def _explain(
     model: type[BaseModel],
     prefix: KeyPath = (),
 ) -> InputError:
-    """Turn the first pydantic error into one line: where, which field, what was found, what is accepted."""
-    first = error.errors(include_url=False)[0]
+    """Turn pydantic's errors into one line: where, which field, what was found, what is accepted.
+
+    An unknown key is told first: mistyped, it is why another is missing.  That a list is too short because its
+    items were refused is no news.
+    """
+    errors = error.errors(include_url=False)
+    inside = {e["loc"][:n] for e in errors for n in range(len(e["loc"]))}
+    own = [e for e in errors if e["loc"] not in inside]
+    first = next((e for e in own if e["type"] == "extra_forbidden"), own[0])
     path: KeyPath = (*prefix, *first["loc"])
     field = ".".join(map(str, path))
     where = _where(source, positions, path)
@@ -298,5 +305,5 @@ def _explain(
     else:
         accepted = _ACCEPTED.get(first["type"]) or first["msg"][0].lower() + first["msg"][1:]
         text = f"got {_shown(found)}; {accepted}"
-    more = error.error_count() - 1
+    more = len(own) - 1
     return InputError(f"{where}: {field}: {text}" + (f" (and {more} more)" if more else ""))

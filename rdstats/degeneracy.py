@@ -53,7 +53,7 @@ def _reasons(counts: xr.Dataset, suffix: str, options: dict[str, float]) -> xr.D
         parts.append(counts["kept_weights"])
         core = [*core, ["layer"]]
     result: xr.DataArray = xr.apply_ufunc(
-        array.degenerate_reasons, *parts, kwargs=options, input_core_dims=core, dask="parallelized",
+        array.degenerate_reasons, *parts, kwargs=options, input_core_dims=core, keep_attrs=False, dask="parallelized",
         dask_gufunc_kwargs={"allow_rechunk": True}, output_dtypes=["U64"],
     )  # fmt: skip
     return result

@@ -13,7 +13,7 @@ import xarray as xr
 from rdstats import array
 from rdstats._labelled import METHOD, RATIO, SEED, is_control, planned
 from rdstats.errors import InputError, nearest, one_of
-from rdstats.pairing import check_paired
+from rdstats.pairing import check_independent, check_paired
 
 Selector = dict[str, Any]
 
@@ -141,7 +141,7 @@ def run_family(slopes: xr.Dataset, family: Family, *, exclude_degenerate: bool =
     Raises
     ------
     InputError
-        A paired family across different dense networks.
+        A paired family across different dense networks, or an independent one on shared ones.
     """
     if SEED not in slopes.dims:
         raise InputError("the cube has no dimension seed; a test over training runs needs several seeds")
@@ -172,8 +172,9 @@ def _series(values: xr.DataArray, slopes: xr.Dataset, family: Family, side: str)
     """Return the slopes of one side of every member, (member, seed)."""
     rows = []
     for member in family.members:
-        if family.paired and side == "first":
-            check_paired(slopes, member.first, member.second)
+        if side == "first":
+            check = check_paired if family.paired else check_independent
+            check(slopes, member.first, member.second)
         rows.append(values.sel(getattr(member, side)).values)
     return np.array(rows, float).reshape(len(family.members), values.sizes[SEED])
 

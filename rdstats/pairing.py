@@ -60,7 +60,21 @@ def check_paired(counts: xr.Dataset, first: Mapping[str, Any], second: Mapping[s
     """
     if "dense_id" not in counts:
         return
-    ids = counts["dense_id"]
-    one, other = (_names(ids.sel({d: v for d, v in where.items() if d in ids.dims})) for where in (first, second))
+    one, other = (_names(_at(counts["dense_id"], where)) for where in (first, second))
     if ((one != other) & (one != "") & (other != "")).any():
         raise InputError(f"paired test of {first} and {second}: their dense networks differ; use independent samples")
+
+
+def check_independent(counts: xr.Dataset, first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
+    """Raise `InputError` if two cell selectors have a dense network in common."""
+    if "dense_id" not in counts:
+        return
+    one, other = (set(_names(_at(counts["dense_id"], where)).ravel().tolist()) for where in (first, second))
+    if shared := sorted((one & other) - {""}):
+        raise InputError(
+            f"independent test of {first} and {second}: they share dense networks ({shared[0]}); use paired samples"
+        )
+
+
+def _at(ids: xr.DataArray, where: Mapping[str, Any]) -> xr.DataArray:
+    return ids.sel({dim: label for dim, label in where.items() if dim in ids.dims})

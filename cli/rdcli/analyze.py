@@ -107,12 +107,12 @@ def _print_rich(analysis: Analysis) -> None:
 
     console = Console()
     for table in tables(analysis):
-        shown = RichTable(title=Text(table.title, "bold"), caption=Text(table.caption), title_justify="left",
-                          caption_justify="left", box=None, pad_edge=False)  # fmt: skip
-        for column in table.columns:
-            shown.add_column(Text(column), justify="left", overflow="fold")
+        shown = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for i, column in enumerate(table.columns):
+            numeric = table.is_numeric(i)
+            shown.add_column(Text(column), justify="right" if numeric else "left", no_wrap=numeric)
         for row in table.rows:
             shown.add_row(*map(Text, row))
-        console.print(shown, "")
+        console.print(Text(table.title, "bold"), shown, Text(f"\n{table.caption}\n", "dim"), sep="\n")
     for note in analysis.warnings:
         console.print(Text(f"note: {note}", "yellow"))

@@ -57,7 +57,7 @@ def class_counts(cube: xr.Dataset) -> xr.Dataset:
         for suffix in ("", "_dense"):
             if "confusion" + suffix in cube:
                 for name, values in zip(_NAMES, _reduce(cube, "confusion" + suffix), strict=True):
-                    result[name + suffix] = values
+                    result[name + suffix] = values.variable  # labels and their attributes stay the cube's
     except (OSError, RuntimeError) as error:
         raise damaged(source(cube), error) from None
     result = result.assign_attrs(cube.attrs)
@@ -87,6 +87,7 @@ def _reduce(cube: xr.Dataset, name: str) -> tuple[xr.DataArray, ...]:
                 (matrices if done is None else matrices.where(done)).chunk(dict.fromkeys(schema.CORE, -1)),
                 input_core_dims=[list(schema.CORE)],
                 output_core_dims=[["class"]] * 3,
+                keep_attrs=False,
                 dask="parallelized",
                 output_dtypes=[np.float64] * 3,
                 dask_gufunc_kwargs={"output_sizes": {"class": matrices.sizes["true_class"]}},
@@ -98,8 +99,7 @@ def _reduce(cube: xr.Dataset, name: str) -> tuple[xr.DataArray, ...]:
         for part, values in zip(parts, array.class_counts(block), strict=True):
             part[index] = values
     dims = (*matrices.dims[:-2], "class")
-    coords = {dim: matrices.coords[dim] for dim in matrices.dims[:-2] if dim in matrices.coords}
-    return tuple(xr.DataArray(part, dims=dims, coords=coords) for part in parts)
+    return tuple(xr.DataArray(part, dims=dims) for part in parts)
 
 
 def _check_complete(counts: xr.Dataset, name: str) -> None:

@@ -226,13 +226,16 @@ class CubeWriter:
         return np.where(missing, fill, values.astype(dtype))
 
     def close(self) -> None:
-        """Write the small variables and the checksum, flush to disk and replace the target."""
+        """Write the small variables and the checksum, flush to disk and replace the target; once."""
+        if self._file is None:
+            return
         try:
             for name, array in self._small.items():
                 spec = self._specs[name]
                 self._define(spec, [max(1, n) for n in array.shape])
                 self._file.variables[name][...] = array
             self._file.close()
+            self._file = None
             append_checksum(self._temporary)
             replace_file(self._temporary, self.path)
         except BaseException:

@@ -184,7 +184,7 @@ def _control_part(means: Sequence[float]) -> str:
     text = f"; the control's: {_range(means)}"
     if min(means) >= 1:
         return f"{text}."
-    return f"{text}, so slopes below 1 occur without pruning too and are by themselves {no_evidence}."
+    return f"{text}, so slopes below 1 occur without pruning too: by themselves {no_evidence}."
 
 
 def control_slopes(analysis: Analysis) -> list[float]:

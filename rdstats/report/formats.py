@@ -43,13 +43,10 @@ def to_text(table: Table) -> str:
     """Return a table in aligned plain text with its title above and its wrapped caption below."""
     rows = [table.columns, *table.rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(table.columns))]
-    lines = ["  ".join(_align(cell, width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    justify = [str.rjust if table.is_numeric(i) else str.ljust for i in range(len(widths))]
+    lines = ["  ".join(f(c, w) for f, c, w in zip(justify, row, widths, strict=True)).rstrip() for row in rows]
     caption = textwrap.fill(table.caption, WIDTH)
     return "\n".join([table.title, "-" * len(table.title), *lines, "", caption, ""])
-
-
-def _align(cell: str, width: int) -> str:
-    return cell.rjust(width) if cell[:1].isdigit() or cell[:1] in "-<–" else cell.ljust(width)
 
 
 def to_markdown(table: Table) -> str:
@@ -58,7 +55,7 @@ def to_markdown(table: Table) -> str:
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(_markdown(cell) for cell in cells) + " |"
 
-    rule = "|" + " --- |" * len(table.columns)
+    rule = "|" + "".join(" ---: |" if table.is_numeric(i) else " --- |" for i in range(len(table.columns)))
     body = "\n".join([line(table.columns), rule, *map(line, table.rows)])
     return f"### {_markdown(table.title)}\n\n{body}\n\n{_markdown(table.caption)}\n"
 
@@ -79,10 +76,11 @@ def to_latex(table: Table) -> str:
     def line(cells: Sequence[str]) -> str:
         return " & ".join(_latex(cell) for cell in cells) + r" \\"
 
+    columns = "".join("r" if table.is_numeric(i) else "l" for i in range(len(table.columns)))
     return "\n".join(
         [
             r"\begin{table}", rf"\caption{{{_latex(table.caption)}}}",
-            rf"\begin{{tabular}}{{{'l' * len(table.columns)}}}", r"\toprule", line(table.columns), r"\midrule",
+            rf"\begin{{tabular}}{{{columns}}}", r"\toprule", line(table.columns), r"\midrule",
             *map(line, table.rows), r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
         ]
     )  # fmt: skip

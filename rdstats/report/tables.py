@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from rdstats.degeneracy import RULES
 from rdstats.records import Record, control_records, mean_accuracies, slope_records, test_records
 
 NONE = "–"
+_NUMERIC = re.compile(r"(<?-?[0-9.]+( to -?[0-9.]+)?|–)\Z")
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,10 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     caption: str
+
+    def is_numeric(self, column: int) -> bool:
+        """Whether a column holds numbers, p-values or intervals only: it is aligned to the right."""
+        return all(_NUMERIC.match(row[column]) for row in self.rows)
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -78,7 +84,7 @@ def control_table(analysis: Analysis) -> Table | None:
     if analysis.control is None or not records:
         return None
     dims, fixed = _varying(records, analysis)
-    columns = (*dims, "slope - control", "interval", "log spread", "interval", "claim")
+    columns = (*dims, "delta", "interval", "log spread", "interval", "claim")
     rows = tuple(
         (
             *(label(r[d]) for d in dims), number(r["mean"]), interval(r["lower"], r["upper"]),
@@ -89,11 +95,11 @@ def control_table(analysis: Analysis) -> Table | None:
     attrs = analysis.control.attrs
     controls = ", ".join(dict.fromkeys(str(r["control"]) for r in records))
     caption = (
-        f"Slope minus the slope of the control ({controls}: the same fine-tuning, nothing pruned), and the same "
-        f"for the log of the spread ratio, paired by the dense network{fixed}; two-sided t intervals simultaneous "
+        f"delta: slope minus the slope of the control ({controls}: the same fine-tuning, nothing pruned); log spread: "
+        f"the same for the log of the spread ratio; paired by the dense network{fixed}; two-sided t intervals simultaneous "
         f"at {attrs['level']:.0%} over a column's ratios (k = {_k_text(records)}), over training runs, conditional "
-        f"on this test set. 'intensified' needs both intervals above 0, 'de-intensified' both below; 'practically none': "
-        f"|difference| < {attrs['margin']:g} shown by two one-sided tests."
+        f"on this test set. 'intensified' needs both intervals above 0, 'de-intensified' both below; 'practically "
+        f"none': |delta| < {attrs['margin']:g} shown by two one-sided tests."
     )
     return Table("Against the control", columns, rows, caption)
 

@@ -12,7 +12,9 @@ import rdstats
 @pytest.fixture(scope="session")
 def sim():
     """Simulated cubes: `simulate`, `Arm`, `CONTROL`, `COLLAPSED`."""
-    return SimpleNamespace(**runpy.run_path(str(Path(__file__).parents[1] / "report" / "simulated.py"), run_name="simulated"))
+    return SimpleNamespace(
+        **runpy.run_path(str(Path(__file__).parents[1] / "report" / "simulated.py"), run_name="simulated")
+    )
 
 
 @pytest.fixture(scope="session")

@@ -57,7 +57,7 @@ def test_a_failure_while_closing(target, monkeypatch, place):
     ids=["no predicted_class", "repeated label", "no classes"],
 )
 def test_a_cube_that_cannot_begin(target, coords):
-    with pytest.raises(InputError, match="repeated|is missing"):
+    with pytest.raises(InputError, match=r"repeated|is missing"):
         CubeWriter(target, coords)
     assert unharmed(target)
 
@@ -92,7 +92,7 @@ def test_the_target_is_a_folder(tmp_path):
 
 
 def test_no_such_folder(tmp_path):
-    with pytest.raises(InputError, match="folder .*nowhere does not exist"):
+    with pytest.raises(InputError, match=r"folder .*nowhere does not exist"):
         save(build([[1, 2], [3, 4]], [[1, 2], [3, 4]]), tmp_path / "nowhere" / "a.nc")
 
 

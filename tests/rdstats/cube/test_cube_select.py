@@ -70,7 +70,10 @@ def test_nobody_gives_xarray_the_method_as_a_keyword():
     if not (ROOT / ".git").exists():
         pytest.skip("not a checkout")
     listed = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "-z", "*.py", "*.md", "*.ipynb"], capture_output=True, check=True
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.py", "*.md", "*.ipynb"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
     )
     files = [ROOT / name for name in listed.stdout.decode().split("\0") if name]
     wrong = re.compile(r"\.(sel|reindex)\(\s*(?:[^(){}]*,\s*)?" + "method" + r"\s*=")

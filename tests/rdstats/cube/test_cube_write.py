@@ -261,9 +261,7 @@ def test_a_fraction_of_a_count_is_refused_not_cut_off(tmp_path):
 def test_negative_counts_are_refused_with_their_cell(tmp_path):
     after = np.ones((2, 3, 2, 2))
     after[1, 2, 0, 1] = -4
-    cube = build(
-        np.ones((2, 2, 2)), after, dims=("seed", "method"), coords={"seed": [5, 7], "method": ["a", "b", "c"]}
-    )
+    cube = build(np.ones((2, 2, 2)), after, dims=("seed", "method"), coords={"seed": [5, 7], "method": ["a", "b", "c"]})
     with pytest.raises(InputError, match="confusion: -4 at seed=7, method=c, true_class=0, predicted_class=1; counts"):
         save(cube, tmp_path / "a.nc")
     assert list(tmp_path.iterdir()) == []

@@ -48,7 +48,10 @@ def test_de_intensified(sim):
 
 def test_both_directions_share_a_sentence(study):
     text = finding(study)
-    assert "pruning intensified differences in recall between classes for mp at every ratio; it de-intensified them" in text
+    assert (
+        "pruning intensified differences in recall between classes for mp at every ratio; it de-intensified them"
+        in text
+    )
     assert "networks collapsed (no classifiers any more) for rp at ratio 10" in text
 
 
@@ -127,8 +130,9 @@ def test_nothing_computed_and_nothing_pruned(sim):
 
 
 def test_short_for_four_methods(sim):
-    arms = dict.fromkeys(("mp", "gp", "up", "rp"), [sim.CONTROL, sim.Arm(spread=1.5), sim.Arm(spread=1.8)])
-    text = finding(analyse(sim, {"sham": sim.CONTROL, **arms}, images=5000))
+    grow = [sim.CONTROL, sim.Arm(spread=1.5), sim.Arm(spread=1.8)]
+    arms = {"sham": sim.CONTROL, "mp": grow, "gp": grow, "up": grow, "rp": grow}
+    text = finding(analyse(sim, arms, images=5000))
     assert "mp, gp, up and rp at ratios 4 and 10" in text
     assert len(text.split()) <= 120
     assert "\n" not in text

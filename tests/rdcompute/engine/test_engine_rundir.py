@@ -1,0 +1,237 @@
+"""The run directory: written whole or not at all, checked when read, never mixed with another grid's."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+
+from rdcompute import rundir
+from rdcompute.differences import describe_differences
+from rdcompute.rundir import CellResult, RunDirectory, write_atomically
+from rdstats.errors import InputError
+
+GRID = {"name": "a", "seeds": [0, 1], "training": {"lenet": {"momentum": 0.9}}}
+DATA = {"digits": "abc"}
+KEY, OTHER = "ab" * 16, "cd" * 16
+RESULT = CellResult(
+    {"val_loss": 0.1, "kept_epoch": 2, "kept_weights": {"fc1": 3}},
+    {"confusion": np.arange(4, dtype=np.int32).reshape(2, 2), "state/bn.n": np.array(3), "w": np.ones((2, 3), np.float32)},
+)
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = RunDirectory.open(tmp_path / "r", GRID, DATA)
+    run.save(KEY, RESULT, {"seed": 0})
+    return run
+
+
+def assert_same(found, expected):
+    assert found.meta == expected.meta
+    assert found.arrays.keys() == expected.arrays.keys()
+    for name, array in expected.arrays.items():
+        assert found.arrays[name].dtype == array.dtype
+        np.testing.assert_array_equal(found.arrays[name], array)
+
+
+def test_a_saved_cell_comes_back(run):
+    assert run.has(KEY)
+    assert_same(run.load(KEY), RESULT)
+    again = RunDirectory.open(run.path, GRID, DATA)
+    assert again.has(KEY)
+    assert_same(again.load(KEY), RESULT)
+    readable = json.loads((run.path / "cells" / "ab" / f"{KEY}.json").read_text())
+    assert readable == {"cell": {"seed": 0}, "result": RESULT.meta}
+
+
+def test_a_cell_that_is_not_there(run):
+    assert not run.has(OTHER)
+    assert run.load(OTHER) is None
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+def flip_a_bit(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def flip_in_the_header(path):
+    data = bytearray(path.read_bytes())
+    data[12] ^= 1
+    path.write_bytes(bytes(data))
+
+
+def append(path):
+    path.write_bytes(path.read_bytes() + b"x")
+
+
+@pytest.mark.parametrize("damage", [truncate, empty, flip_a_bit, flip_in_the_header, append])
+@pytest.mark.parametrize("asked_by", ["has", "load"])
+def test_a_damaged_cell_is_set_aside_and_missing(run, damage, asked_by):
+    damage(run.cell_path(KEY))
+    fresh = RunDirectory.open(run.path, GRID, DATA)
+    with pytest.warns(UserWarning, match=rf"{KEY}\.cell was damaged; set aside as {KEY}\.damaged"):
+        found = getattr(fresh, asked_by)(KEY)
+    assert not found
+    assert not fresh.cell_path(KEY).exists()
+    assert fresh.cell_path(KEY).with_suffix(".damaged").exists()
+    assert not fresh.has(KEY)
+    assert fresh.load(KEY) is None
+    fresh.save(KEY, RESULT, {})
+    assert fresh.has(KEY)
+    assert_same(fresh.load(KEY), RESULT)
+
+
+def test_files_that_changed_places_are_damaged(run):
+    run.save(OTHER, CellResult({"val_loss": 9.0}, {}), {})
+    shutil.copyfile(run.cell_path(OTHER), run.cell_path(KEY))
+    with pytest.warns(UserWarning, match="was damaged"):
+        assert run.load(KEY) is None
+    assert run.load(OTHER).meta == {"val_loss": 9.0}
+
+
+def test_a_file_removed_behind_our_back_is_missing(run):
+    assert run.has(KEY)
+    run.cell_path(KEY).unlink()
+    assert not run.has(KEY)
+
+
+def test_writing_is_whole_or_not_at_all(tmp_path, monkeypatch):
+    target = tmp_path / "file"
+    write_atomically(target, b"first")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(target, b"second")
+    assert target.read_bytes() == b"first"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_nothing_has_the_final_name_before_it_is_flushed(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.extend(p.name for p in tmp_path.iterdir()))
+    write_atomically(tmp_path / "file", b"x")
+    assert len(seen) == 1
+    assert seen[0].startswith(".file-")
+    assert seen[0].endswith(".part")
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def test_leftovers_of_an_interruption_are_harmless(run):
+    (run.cell_path(KEY).parent / f".{KEY}.cell-1234.part").write_bytes(b"half")
+    (run.path / ".run.json-1234.part").write_bytes(b"half")
+    again = RunDirectory.open(run.path, GRID, DATA)
+    assert_same(again.load(KEY), RESULT)
+
+
+def test_an_interruption_of_the_very_first_write_is_harmless(tmp_path, monkeypatch):
+    folder = tmp_path / "r"
+
+    def killed(source, target):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rundir.os, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            RunDirectory.open(folder, GRID, DATA)
+    (folder / ".run.json-1234.part").write_bytes(b"half")
+    assert RunDirectory.open(folder, GRID, DATA).manifest["grid"] == GRID
+
+
+def test_an_empty_folder_is_taken(tmp_path):
+    assert RunDirectory.open(tmp_path, GRID, DATA)
+    assert RunDirectory.open(tmp_path / "a" / "b", GRID, DATA)
+
+
+def test_another_grid_is_refused_with_what_differs(run):
+    other = {**GRID, "seeds": [0, 1, 2], "training": {"lenet": {"momentum": 0.5}}}
+    before = (run.path / "run.json").read_bytes()
+    with pytest.raises(InputError) as caught:
+        RunDirectory.open(run.path, other, DATA)
+    message = str(caught.value)
+    assert "belongs to a different grid" in message
+    assert "grid.seeds: there [0, 1], here [0, 1, 2]" in message
+    assert "grid.training.lenet.momentum: there 0.9, here 0.5" in message
+    assert "\n" not in message
+    assert (run.path / "run.json").read_bytes() == before
+
+
+def test_other_data_under_the_same_name_are_refused(run):
+    with pytest.raises(InputError, match=r'datasets\.digits: there "abc", here "xyz"'):
+        RunDirectory.open(run.path, GRID, {"digits": "xyz"})
+
+
+def test_a_folder_with_other_content_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("x")
+    with pytest.raises(InputError, match=r"holds other files and no run\.json"):
+        RunDirectory.open(tmp_path, GRID, DATA)
+    assert [p.name for p in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+def test_what_is_no_folder_or_cannot_be_written_is_refused(tmp_path, monkeypatch):
+    file = tmp_path / "file"
+    file.write_text("x")
+    with pytest.raises(InputError, match="is a file; give the name of a folder"):
+        RunDirectory.open(file, GRID, DATA)
+    with pytest.raises(InputError, match="cannot be written: Not a directory"):
+        RunDirectory.open(file / "run", GRID, DATA)
+
+    def denied(*args, **kwargs):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(rundir, "write_atomically", denied)
+    with pytest.raises(InputError, match="cannot be written: Permission denied"):
+        RunDirectory.open(tmp_path / "run", GRID, DATA)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (json.dumps({"run_schema": 2, "grid": GRID, "datasets": DATA}), "run schema 2, this one writes 1"),
+        (json.dumps({"grid": GRID}), "run schema None"),
+        ("[]", "run schema None"),
+        ("{", "damaged, not the description of a run"),
+        ("\0", "damaged, not the description of a run"),
+    ],
+)
+def test_another_schema_or_nonsense_is_refused(run, content, message):
+    (run.path / "run.json").write_text(content)
+    with pytest.raises(InputError, match=message):
+        RunDirectory.open(run.path, GRID, DATA)
+
+
+def test_a_failure_is_recorded_until_the_cell_is_done(run):
+    run.save_failure(OTHER, {"seed": 1}, "ValueError: no", "Traceback\n  line\n")
+    record = json.loads(run.failure_path(OTHER).read_text())
+    assert record == {"cell": {"seed": 1}, "error": "ValueError: no", "traceback": ["Traceback", "  line"]}
+    assert not run.has(OTHER)
+    run.save(OTHER, RESULT, {})
+    assert not run.failure_path(OTHER).exists()
+
+
+def test_differences_in_words():
+    found = {"a": 1, "b": {"c": [1, 2]}, "e": [{"x": 1}, {"x": 2}]}
+    wanted = {"a": 1, "b": {"c": [1, 3]}, "d": "new", "e": [{"x": 1}, {"x": 3}]}
+    assert describe_differences(found, wanted) == [
+        "b.c: there [1, 2], here [1, 3]",
+        "e.1.x: there 2, here 3",
+        'd: there null, here "new"',
+    ]
+    assert describe_differences(found, found) == []
+    many = describe_differences({}, {str(i): i for i in range(9)}, limit=6)
+    assert len(many) == 7
+    assert many[-1] == "and 3 more"
+    assert describe_differences({"a": "x" * 100}, {"a": 1}) == [f'a: there "{"x" * 56}..., here 1']
