@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from rdcompute import assemble
 from rdcompute.compute import compute
 from rdcompute.grid import load_grid
 
@@ -22,6 +23,15 @@ def tiny_images(n_classes, n_train, n_test, size, channels, seed):
         arrays[f"{part}_images"] = np.clip(patterns[labels] + noise, 0, 255).astype(np.uint8)
         arrays[f"{part}_labels"] = labels
     return arrays
+
+
+@pytest.fixture(scope="session", autouse=True)
+def real_git_commit():
+    """Give all cubes one commit, whatever happens to the checkout meanwhile; the real function is the value."""
+    real = assemble.git_commit
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(assemble, "git_commit", lambda: "c0ffee")
+        yield real
 
 
 @pytest.fixture(scope="session")
@@ -101,11 +111,13 @@ def recorder():
 def finished(tiny_npz, make_grid, tmp_path_factory):
     """A finished run: two datasets of different class numbers, every criterion; not to be changed."""
     folder = tmp_path_factory.mktemp("finished")
+    three, two = tiny_npz("three"), tiny_npz("two", n_classes=2, n_test=20, size=12)
+    every = ["sham", "mp", "gp", "up", "rp"]
     grid = make_grid(
         seeds=[0, 3],
         experiments=[
-            {"dataset": tiny_npz("three"), "arch": "lenet", "method": ["sham", "mp", "gp", "up", "rp"], "ratio": [1, 4]},
-            {"dataset": tiny_npz("two", n_classes=2, n_test=20, size=12), "arch": "lenet", "method": "mp", "ratio": 2.5},
+            {"dataset": three, "arch": "lenet", "method": every, "ratio": [1, 4]},
+            {"dataset": two, "arch": "lenet", "method": "mp", "ratio": 2.5},
         ],
     )
     return grid, compute(grid, folder / "cube.nc", device="cpu")

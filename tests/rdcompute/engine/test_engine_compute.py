@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import subprocess
 
 import numpy as np
 import pytest
@@ -35,13 +36,12 @@ def cells(finished):
 
 
 def small(grid_maker, path, **document):
-    return grid_maker(
-        **{"seeds": 1, "experiments": [{"dataset": path, "arch": "lenet", "method": ["sham", "mp"], "ratio": 2}], **document}
-    )
+    experiment = {"dataset": path, "arch": "lenet", "method": ["sham", "mp"], "ratio": 2}
+    return grid_maker(**{"seeds": 1, "experiments": [experiment], **document})
 
 
 def test_summary(finished):
-    grid, summary = finished
+    _, summary = finished
     assert (summary.n_cells, summary.n_done, summary.n_reused, summary.failed) == (24, 24, 0, {})
     assert summary.run_dir == summary.output.with_suffix(".run")
 
@@ -139,7 +139,7 @@ def test_one_dense_network_for_all_methods(cube, cells):
 
 
 def test_attributes_carry_the_evidence(cube, finished):
-    grid, summary = finished
+    grid = finished[0]
     assert json.loads(cube.attrs["grid"]) == grid.resolved()
     assert cube.attrs["grid_name"] == "test"
     assert cube.attrs["root_seed"] == 0
@@ -149,19 +149,31 @@ def test_attributes_carry_the_evidence(cube, finished):
     assert versions["rd"] == __version__
     assert versions["numpy"] == np.__version__
     assert {"torch", "netcdf4", "python"} <= versions.keys()
-    assert cube.attrs["git_commit"] == assemble.git_commit()
+    assert cube.attrs["git_commit"] == "c0ffee"
     provenance = json.loads(cube.attrs["provenance"])
     assert provenance["n_workers"] == 1
     assert provenance["datasets"].keys() == {"three", "two"}
     assert provenance["started"] <= provenance["written"]
-    assert str(summary.output.parent) not in json.dumps({k: v for k, v in cube.attrs.items() if k != "provenance"}, default=str)
+    assert not [key for key, value in cube.attrs.items() if "/" in str(value)]
 
 
-def test_the_commit_is_none_of_ours_when_installed(monkeypatch, tmp_path):
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git")
+def test_the_commit_is_that_of_the_checkout(monkeypatch, tmp_path, real_git_commit):
+    def git(*arguments):
+        command = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b.c", *arguments]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
     monkeypatch.setattr(assemble, "__file__", str(tmp_path / "rdcompute" / "assemble.py"))
-    assert assemble.git_commit() == ""
-    (tmp_path / ".git").mkdir()
-    assert assemble.git_commit() == ""
+    assert real_git_commit() == ""
+    git("init")
+    assert real_git_commit() == ""
+    (tmp_path / "file").write_text("a")
+    git("add", "file")
+    git("commit", "-m", "a")
+    git("tag", "-m", "a", "v1")
+    assert real_git_commit() == git("rev-parse", "HEAD")
+    (tmp_path / "file").write_text("b")
+    assert real_git_commit() == git("rev-parse", "HEAD") + "-dirty"
 
 
 def test_a_scaled_grid_is_marked(make_grid, tiny_npz, tmp_path):
@@ -294,7 +306,10 @@ def diverging(make_grid, tiny_npz):
             {"dataset": path, "arch": "resnet20", "method": ["sham", "mp"], "ratio": 2},
             {"dataset": path, "arch": "lenet", "method": ["sham", "mp"], "ratio": 2},
         ],
-        training={"resnet": {"train": [2, 1e30], "finetune": [1, 0.1]}, "lenet": {"train": [1, 0.1], "finetune": [1, 0.1]}},
+        training={
+            "resnet": {"train": [2, 1e30], "finetune": [1, 0.1]},
+            "lenet": {"train": [1, 0.1], "finetune": [1, 0.1]},
+        },
     )
 
 
@@ -308,8 +323,8 @@ def test_a_cell_that_diverges_is_recorded_and_the_rest_goes_on(diverging, tmp_pa
     for cell in lost[1:]:
         assert summary.failed[cell.key].startswith("its dense network failed: DivergedError")
     assert (summary.n_done, summary.n_cells) == (3, 6)
-    assert {key for kind, key, *_ in told.events if kind == "failed"} == set(summary.failed)
-    assert {key for kind, key, *_ in told.events if kind == "finished"} == {c.key for c in plan.cells} - set(summary.failed)
+    ended = {kind: {event[1] for event in told.events if event[0] == kind} for kind in ("failed", "finished")}
+    assert ended == {"failed": set(summary.failed), "finished": {c.key for c in plan.cells} - set(summary.failed)}
     record = json.loads((summary.run_dir / "failed" / f"{lost[0].key}.json").read_text())
     assert record["cell"]["arch"] == "resnet20"
     assert "DivergedError" in record["traceback"][-1]

@@ -8,12 +8,9 @@ from rdstats.cube import digest, open_cube
 
 @pytest.fixture(scope="module")
 def grid(tiny_npz, make_grid):
-    return make_grid(
-        seeds=2,
-        experiments=[
-            {"dataset": tiny_npz("rgb", channels=3), "arch": "lenet", "method": ["sham", "mp", "gp", "rp"], "ratio": [2, 4]}
-        ],
-    )
+    methods = ["sham", "mp", "gp", "rp"]
+    experiment = {"dataset": tiny_npz("rgb", channels=3), "arch": "lenet", "method": methods, "ratio": [2, 4]}
+    return make_grid(seeds=2, experiments=[experiment])
 
 
 def digest_of(summary):

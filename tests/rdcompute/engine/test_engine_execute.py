@@ -48,9 +48,10 @@ def bench(tmp_path, monkeypatch):
 @pytest.mark.parametrize("accounting", ["exact", "shrinkbench"])
 def test_every_criterion_keeps_the_exact_count(bench, make_grid, tiny_npz, accounting):
     settings = {"batch_size": 16, "train": [1, 0.05], "finetune": [1, 0.05], "weight_decay": 1e-3}
+    methods = list(criterion_names())
     grid = make_grid(
         seeds=1,
-        experiments=[{"dataset": tiny_npz(), "arch": "lenet", "method": list(criterion_names()), "ratio": [1, 1.1, 3, 20]}],
+        experiments=[{"dataset": tiny_npz(), "arch": "lenet", "method": methods, "ratio": [1, 1.1, 3, 20]}],
         training={"lenet": {**settings, "ratio_accounting": accounting}},
     )
     bench = bench(grid)
@@ -107,9 +108,8 @@ def test_masks_are_those_of_the_criterion_at_the_dense_network(bench, make_grid,
             def normalize(batch):
                 return ((batch / 255 - data.mean[0]) / data.std[0]).permute(0, 3, 1, 2)
 
-            parts = training_gradient(
-                model, torch.from_numpy(data.train_images[train]), torch.from_numpy(data.train_labels[train]), normalize, 500
-            )
+            images, labels = torch.from_numpy(data.train_images[train]), torch.from_numpy(data.train_labels[train])
+            parts = training_gradient(model, images, labels, normalize, 500)
             gradient = np.concatenate([parts[name].ravel() for name in prunable_layers(model)])
             continue
         criterion = CRITERIA.get(cell.method)
@@ -144,13 +144,9 @@ def test_streams_are_common_to_all_methods_and_ratios(bench, make_grid, tiny_npz
         return stream(root, name)
 
     monkeypatch.setattr(device_data, "stream", listening)
-    grid = make_grid(
-        seeds=1,
-        root_seed=8,
-        experiments=[
-            {"dataset": tiny_npz("rgb", channels=3), "arch": "lenet", "method": ["sham", "mp", "gp", "rp"], "ratio": [2, 4]}
-        ],
-    )
+    methods = ["sham", "mp", "gp", "rp"]
+    experiment = {"dataset": tiny_npz("rgb", channels=3), "arch": "lenet", "method": methods, "ratio": [2, 4]}
+    grid = make_grid(seeds=1, root_seed=8, experiments=[experiment])
     bench = bench(grid)
     drawn = {}
     for cell in bench.plan.cells:

@@ -72,8 +72,10 @@ def training(text):
         # duplicate cells
         (experiment("{dataset: digits, arch: lenet, method: [mp, mp]}"), "5:5: experiments.0: ",
          ["duplicate cells: digits lenet mp at ratio 2 is there twice"]),
-        (experiment("{dataset: digits, arch: lenet, method: mp, ratio: [4, 4.0]}"), "5:5: experiments.0: ", ["ratio 4 "]),
-        (experiment("{dataset: digits, arch: lenet, method: mp}", "  - {dataset: [mnist, digits], arch: lenet, method: mp}\n"),
+        (experiment("{dataset: digits, arch: lenet, method: mp, ratio: [4, 4.0]}"), "5:5: experiments.0: ",
+         ["ratio 4 is there twice"]),
+        (experiment("{dataset: digits, arch: lenet, method: mp}",
+                    "  - {dataset: [mnist, digits], arch: lenet, method: mp}\n"),
          "6:5: experiments.1: ", ["digits lenet mp at ratio 2 is in experiments.0 too"]),
         (experiment("{dataset: digits, arch: lenet, method: sham, ratio: 2}",
                     "  - {dataset: digits, arch: lenet, method: sham, ratio: 4}\n"),
@@ -93,7 +95,8 @@ def training(text):
         (training("{train: 30}"), "7:11: training.lenet.train: ", ["got 30", "list"]),
         (training("{train: []}"), "7:11: training.lenet.train: ", ["got []"]),
         (training("{train: [[10, 0.1], [5]]}"), "7:30: training.lenet.train.1.1: ", ["is needed"]),
-        (training("{train: [[10, 0.1, 5]]}"), "7:19: training.lenet.train.0: ", ["got [10, 0.1, 5]", "[n_epochs, learning rate]"]),
+        (training("{train: [[10, 0.1, 5]]}"), "7:19: training.lenet.train.0: ",
+         ["got [10, 0.1, 5]", "[n_epochs, learning rate]"]),
         (training("{train: [[10, fast]]}"), "7:24: training.lenet.train.0.1: ", ["got 'fast'"]),
         (training("{train: [[0, 0.1]]}"), "7:20: training.lenet.train.0.0: ", ["got 0"]),
         (training("{finetune: [[5, -0.1]]}"), "7:26: training.lenet.finetune.0.1: ", ["got -0.1", "greater than 0"]),
@@ -125,7 +128,8 @@ def test_a_long_value_is_shortened(refused):
 
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path):
-    with pytest.raises(InputError, match=r"demos\.yaml: no such file, .*did you mean 'demo\.yaml'\?.*shipped: demo\.yaml"):
+    nearest = r"demos\.yaml: no such file, .*did you mean 'demo\.yaml'\?.*shipped: demo\.yaml"
+    with pytest.raises(InputError, match=nearest):
         load_grid("demos.yaml")
     with pytest.raises(InputError, match="is a folder, and no shipped grid"):
         load_grid(str(tmp_path))
@@ -230,9 +234,10 @@ def test_scale_shortens_seeds_epochs_and_images(make_grid):
 @pytest.mark.parametrize(
     ("option", "accepted"),
     [
-        ("seeds=0", "from 1 to 3"), ("seeds=4", "from 1 to 3"), ("seeds=1.5", "from 1 to 3"), ("seeds=-1", "from 1 to 3"),
-        ("seeds=nan", "from 1 to 3"), ("seeds=inf", "from 1 to 3"), ("epochs=0", "at most 1"), ("epochs=1.5", "at most 1"),
-        ("epochs=nan", "at most 1"), ("train=-1", "at most 1"), ("train=2", "at most 1"),
+        ("seeds=0", "from 1 to 3"), ("seeds=4", "from 1 to 3"), ("seeds=1.5", "from 1 to 3"),
+        ("seeds=-1", "from 1 to 3"), ("seeds=nan", "from 1 to 3"), ("seeds=inf", "from 1 to 3"),
+        ("epochs=0", "at most 1"), ("epochs=1.5", "at most 1"), ("epochs=nan", "at most 1"),
+        ("train=-1", "at most 1"), ("train=2", "at most 1"),
     ],
 )  # fmt: skip
 def test_wrong_scales_are_refused(make_grid, option, accepted):

@@ -17,7 +17,11 @@ DATA = {"digits": "abc"}
 KEY, OTHER = "ab" * 16, "cd" * 16
 RESULT = CellResult(
     {"val_loss": 0.1, "kept_epoch": 2, "kept_weights": {"fc1": 3}},
-    {"confusion": np.arange(4, dtype=np.int32).reshape(2, 2), "state/bn.n": np.array(3), "w": np.ones((2, 3), np.float32)},
+    {
+        "confusion": np.arange(4, dtype=np.int32).reshape(2, 2),
+        "state/bn.n": np.array(3),
+        "w": np.ones((2, 3), np.float32),
+    },
 )
 
 

@@ -62,7 +62,8 @@ def test_the_listener_is_told_everything_in_order(grid, tmp_path, recorder):
 
     compute(grid, tmp_path / "cube.nc", device="cpu", listener=listener)
     assert shown == [(6, 0)]
-    expected = [(kind, cell.key) for cell in make_plan(grid).cells for kind in ("started", "epoch", "epoch", "finished")]
+    kinds = ("started", "epoch", "epoch", "finished")
+    expected = [(kind, cell.key) for cell in make_plan(grid).cells for kind in kinds]
     assert [event[:2] for event in told.events] == expected
     reports = [event[2] for event in told.events if event[0] == "epoch"]
     assert all(isinstance(report, EpochReport) for report in reports)

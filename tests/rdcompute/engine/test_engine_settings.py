@@ -51,7 +51,8 @@ def test_wrong_fields_are_refused(field):
 
 
 def test_shortening_keeps_every_phase_and_rounds_half_up():
-    recipe = settings_for("resnet20", {"resnet20": {"train": [[10, 0.1], [5, 0.01], [1, 0.001]], "train_fraction": 0.5}})
+    block = {"train": [[10, 0.1], [5, 0.01], [1, 0.001]], "train_fraction": 0.5}
+    recipe = settings_for("resnet20", {"resnet20": block})
     short = recipe.scaled(epochs=0.1, train=0.5)
     assert short.train == ((1, 0.1), (1, 0.01), (1, 0.001))
     assert recipe.scaled(epochs=0.25).train == ((3, 0.1), (1, 0.01), (1, 0.001))

@@ -95,7 +95,9 @@ def naive_fit(model, data, phases, settings, name, masks):
     return parameters
 
 
-@pytest.mark.parametrize("change", [{}, {"nesterov": False}, {"momentum": 0.0}, {"weight_decay": 0.0}, {"batch_size": 54}])
+@pytest.mark.parametrize(
+    "change", [{}, {"nesterov": False}, {"momentum": 0.0}, {"weight_decay": 0.0}, {"batch_size": 54}]
+)
 def test_the_loop_is_sgd_on_the_loss_with_decay(grey, change):
     settings = SETTINGS.model_copy(update=change)
     model, reference = lenet(), lenet()

@@ -43,7 +43,9 @@ def test_text_stays_text(text, expected):
     assert value(text) == expected
 
 
-@pytest.mark.parametrize(("text", "expected"), [("true", True), ("False", False), ("null", None), ("~", None), ("", None)])
+@pytest.mark.parametrize(
+    ("text", "expected"), [("true", True), ("False", False), ("null", None), ("~", None), ("", None)]
+)
 def test_only_true_false_and_null_are_words(text, expected):
     assert value(text) is expected
 

@@ -37,7 +37,7 @@ def random_cube(variant):
         p = np.full((4, 4), (1 - right) / 3) + np.eye(4) * (right - (1 - right) / 3)
         p += np.diag([0.06, -0.08, 0.02, 0.0])
         p /= p.sum(-1, keepdims=True)
-        return rng.multinomial(SUPPORT, p, (*shape, 4)[:-1] + (4,)).astype(float)
+        return rng.multinomial(SUPPORT, p, (*shape, 4)).astype(float)
 
     before, after = matrices(dense_shape, 0.8), matrices(shape, 0.7)
     for leading, array in ((dense_dims, before), (dims, after)):

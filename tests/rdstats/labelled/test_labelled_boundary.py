@@ -124,7 +124,7 @@ def test_labelled_equals_counts_and_dask(cubes, variant, name):
     cube = cubes[variant]
     expected = PER_CELL[name](cube, "f1", "accuracy")
     xr.testing.assert_identical(PER_CELL[name](class_counts(cube), "f1", "accuracy"), expected)
-    chunks = {d: 1 for d in cube["confusion"].dims[1:-2]} | {"true_class": 3}
+    chunks = dict.fromkeys(cube["confusion"].dims[1:-2], 1) | {"true_class": 3}
     lazy = PER_CELL[name](cube.chunk(chunks), "f1", "accuracy")
     for part in lazy.data_vars:
         assert lazy[part].chunks is not None or part == "status" or not lazy[part].dims

@@ -164,7 +164,7 @@ def test_a_pair_shares_its_dense_network(designed):
     by_method = [[s, s] for s in seeds]
     assert against_control(slopes(ids(cube, by_method, ("seed", "method")))) is not None
     by_method[3][1] = "other"
-    with pytest.raises(InputError, match="mp.*sham.*their dense networks differ"):
+    with pytest.raises(InputError, match=r"mp.*sham.*their dense networks differ"):
         against_control(slopes(ids(cube, by_method, ("seed", "method"))))
 
 

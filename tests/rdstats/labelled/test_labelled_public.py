@@ -10,13 +10,13 @@ import pytest
 
 import rdstats
 
-HEAVY = "xarray scipy pandas torch altair arviz netCDF4 statsmodels numpy".split()
+HEAVY = ["xarray", "scipy", "pandas", "torch", "altair", "arviz", "netCDF4", "statsmodels", "numpy"]
 
 
 def loaded(statement):
-    script = f"import sys; {statement}; print(*sorted(m for m in sys.modules if m.partition('.')[0] in {['rdstats', *HEAVY]}))"
+    script = f"import sys; {statement}; print(*sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return done.stdout.split()
+    return [name for name in done.stdout.split() if name.partition(".")[0] in ("rdstats", *HEAVY)]
 
 
 def test_import_loads_only_itself():
@@ -64,9 +64,8 @@ def test_the_stub_matches_the_table():
     ["analysis", "array", "control", "cube", "degeneracy", "families", "measures", "pairing", "records", "slope"],
 )
 def test_modules_are_attributes(name):
-    script = f"import rdstats; print(rdstats.{name}.__name__)"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == f"rdstats.{name}"
+    """By the lazy look-up itself: once loaded, a module is an attribute anyway."""
+    assert rdstats.__getattr__(name).__name__ == f"rdstats.{name}"
 
 
 def test_no_such_name():
