@@ -108,16 +108,12 @@ def _records(
     there = there.transpose(*dims)
     columns = {name: data[bounds[name][0]].isel(ci_bound=bounds[name][1]) if name in bounds else data.get(name)
                for name in names}  # fmt: skip
-    arrays = {
-        n: c.broadcast_like(data["mean"]).transpose(*dims).values for n, c in columns.items() if c is not None
-    }
+    arrays = {n: c.broadcast_like(data["mean"]).transpose(*dims).values for n, c in columns.items() if c is not None}
     labels = {dim: data[dim].values if dim in data.coords else np.arange(data.sizes[dim]) for dim in dims}
     records = []
     for index in map(tuple, np.argwhere(there.values)):
         record = {dim: plain(labels[dim][i]) for dim, i in zip(dims, index, strict=True)}
-        records.append(
-            record | {name: plain(arrays[name][index]) if name in arrays else None for name in names}
-        )
+        records.append(record | {name: plain(arrays[name][index]) if name in arrays else None for name in names})
     return records
 
 

@@ -13,12 +13,37 @@ from rdstats.array.balance import (
     normalized_balance,
     reference_score,
 )
+from rdstats.array.bootstrap import BcaInterval, bca_interval
 from rdstats.array.control import CLAIMS, Tost, claim, log_spread_difference, tost
 from rdstats.array.counts import ClassCounts, accuracy, class_counts
+from rdstats.array.crossfit import crossfit_terms, half_splits
 from rdstats.array.degenerate import DEGENERATE_REASONS, degenerate, degenerate_reasons
+from rdstats.array.effect import EffectSize, effect_size
 from rdstats.array.expected import shift_delta, slope_excess, slope_expected_error, slope_expected_shift
 from rdstats.array.intervals import TInterval, t_interval, verdict
+from rdstats.array.jackknife import crossed_interval, image_jackknife
 from rdstats.array.multiplicity import CORRECTIONS, correct
+from rdstats.array.pooling import JackknifeInterval
+from rdstats.array.posterior import PosteriorDraws, posterior_draws
+from rdstats.array.ratio import (
+    FIELLER_FORMS,
+    FiellerInterval,
+    InstrumentedSlope,
+    fieller_interval,
+    seed_instrumented_slope,
+)
+from rdstats.array.sampling import (
+    BothCorrectBounds,
+    SeedSlopes,
+    SlopeTerms,
+    both_correct_bounds,
+    pooled_slope,
+    reliability,
+    seed_slopes,
+    slope_sampling_corrected,
+    slope_terms,
+    strength,
+)
 from rdstats.array.scores import (
     MEASURES,
     f1,
@@ -37,34 +62,57 @@ __all__ = [
     "CLAIMS",
     "CORRECTIONS",
     "DEGENERATE_REASONS",
+    "FIELLER_FORMS",
     "MEASURES",
     "REFERENCES",
+    "BcaInterval",
+    "BothCorrectBounds",
     "ClassCounts",
+    "EffectSize",
+    "FiellerInterval",
+    "InstrumentedSlope",
+    "JackknifeInterval",
+    "PosteriorDraws",
+    "SeedSlopes",
+    "SlopeTerms",
     "TInterval",
     "TTest",
     "Tost",
     "accuracy",
     "balance",
+    "bca_interval",
+    "both_correct_bounds",
     "check_same_support",
     "claim",
     "class_counts",
     "class_weights",
     "correct",
     "cosine",
+    "crossed_interval",
+    "crossfit_terms",
     "degenerate",
     "degenerate_reasons",
+    "effect_size",
     "f1",
+    "fieller_interval",
+    "half_splits",
+    "image_jackknife",
     "independent_ttest",
     "intensification_ratio",
     "log_spread_difference",
     "normalized_balance",
     "paired_ttest",
+    "pooled_slope",
+    "posterior_draws",
     "precision",
     "r_squared",
     "recall",
     "recall_variance",
     "reference_score",
+    "reliability",
     "score",
+    "seed_instrumented_slope",
+    "seed_slopes",
     "shift_delta",
     "shrunk_score",
     "slope",
@@ -72,7 +120,10 @@ __all__ = [
     "slope_expected_error",
     "slope_expected_shift",
     "slope_reason",
+    "slope_sampling_corrected",
+    "slope_terms",
     "spread_ratio",
+    "strength",
     "t_interval",
     "tost",
     "verdict",

@@ -93,8 +93,9 @@ def claims_sentence(analysis: Analysis, records: Sequence[Record]) -> str:
         clauses[1] = f"it de-intensified them for {cells_phrase(records, _DOWN)}"
     if _UNDECIDED in words:
         clauses.append("the comparison is undecided elsewhere" if clauses else _clause(analysis, records, _UNDECIDED))
+    names = ", ".join(dict.fromkeys(str(record["control"]) for record in records))
     none = "" if words & set(_SUPPORTED) else "no claim about pruning is supported: "
-    return f"Compared with the same fine-tuning without pruning (the control), {none}{'; '.join(clauses)}."
+    return f"Compared with the same fine-tuning without pruning (control: {names}), {none}{'; '.join(clauses)}."
 
 
 def _clause(analysis: Analysis, records: Sequence[Record], word: str) -> str:

@@ -95,11 +95,11 @@ def control_table(analysis: Analysis) -> Table | None:
     attrs = analysis.control.attrs
     controls = ", ".join(dict.fromkeys(str(r["control"]) for r in records))
     caption = (
-        f"delta: slope minus the slope of the control ({controls}: the same fine-tuning, nothing pruned); log spread: "
-        f"the same for the log of the spread ratio; paired by the dense network{fixed}; two-sided t intervals simultaneous "
-        f"at {attrs['level']:.0%} over a column's ratios (k = {_k_text(records)}), over training runs, conditional "
-        f"on this test set. 'intensified' needs both intervals above 0, 'de-intensified' both below; 'practically "
-        f"none': |delta| < {attrs['margin']:g} shown by two one-sided tests."
+        f"delta: slope minus the slope of the control ({controls}: the same fine-tuning, nothing pruned); log "
+        f"spread: the same for the log of the spread ratio; paired by the dense network{fixed}; two-sided t "
+        f"intervals simultaneous at {attrs['level']:.0%} over a column's ratios (k = {_k_text(records)}), over "
+        f"training runs, conditional on this test set. 'intensified' needs both intervals above 0, 'de-intensified' "
+        f"both below; 'practically none': |delta| < {attrs['margin']:g} shown by two one-sided tests."
     )
     return Table("Against the control", columns, rows, caption)
 

@@ -107,3 +107,20 @@ def test_the_order_of_variables_and_attributes_does_not(loaded):
     turned = loaded[list(loaded.data_vars)[::-1]]
     turned.attrs = dict(reversed(loaded.attrs.items()))
     assert digest(turned) == digest(loaded)
+
+
+def test_names_and_dimensions_of_variables_show():
+    def cube(name, dim):
+        variables = {name: ((dim,), [1.0, 2.0])}
+        return build(np.ones((2, 2, 2, 2)), np.ones((2, 2, 2, 2)), dims=("seed", "fold"), variables=variables)
+
+    assert len({digest(cube(name, dim)) for name in ("speed", "weight") for dim in ("seed", "fold")}) == 4
+
+
+def test_the_place_of_the_only_cell_shows():
+    def cube(*place):
+        after = np.full((3, 3, 2, 2), np.nan)
+        after[place] = [[8, 2], [1, 9]]
+        return build(np.full((3, 3, 2, 2), np.nan), after, dims=("seed", "fold"))
+
+    assert len({digest(cube(*place)) for place in np.ndindex(3, 3)}) == 9

@@ -265,3 +265,14 @@ def test_negative_counts_are_refused_with_their_cell(tmp_path):
     with pytest.raises(InputError, match="confusion: -4 at seed=7, method=c, true_class=0, predicted_class=1; counts"):
         save(cube, tmp_path / "a.nc")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_saving_writes_present_cells_only(tmp_path):
+    """Without a status, too: a missing cell is no block of fill values."""
+    sizes = {}
+    for name, n in (("one", 1), ("all", 600)):
+        after = np.full((30, 20, 10, 10), np.nan)
+        after.reshape(600, 10, 10)[:n] = np.eye(10)
+        save(build(np.ones((30, 20, 10, 10)), after, dims=("seed", "fold")), tmp_path / f"{name}.nc")
+        sizes[name] = (tmp_path / f"{name}.nc").stat().st_size
+    assert sizes["all"] - sizes["one"] > 599 * 30  # an encoded block has 30 bytes or more

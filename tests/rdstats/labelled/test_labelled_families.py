@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from rdstats import Family, Member, analyze, ratio_family, run_family, slopes
+from rdstats import Family, Member, analyze, ratio_family, run_family, slopes, summarize_slopes
 from rdstats.cube import build
 from rdstats.errors import InputError
 from rdstats.records import document, plain, slope_records, test_records
@@ -290,3 +290,13 @@ def test_plain(value, expected):
     result = plain(value)
     assert result == expected
     assert type(result) is type(expected)
+
+
+def test_a_control_with_many_ratios_is_no_column(cubes):
+    """Its own interval is at the plain level, and nothing is tested within it."""
+    networks = slopes(cubes["no status"])
+    assert (networks["reason"].sel({"method": "sham"}) == "").sum() > 20
+    assert ratio_family(networks).columns() == ["tri mp", "four mp"]
+    k = summarize_slopes(networks)["k"]
+    assert k.sel({"method": "sham"}).values.tolist() == [[1] * 3] * 2
+    assert k.sel({"method": "mp"}).values.tolist() == [[3] * 3] * 2

@@ -1,0 +1,442 @@
+"""Slopes freed of the sampling of test images: unbiased numerator and denominator, strength, pooling."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from rdstats.array.balance import balance, class_weights, reference_score
+from rdstats.array.counts import part_and_whole
+from rdstats.array.moments import no_variation, seeds_reason
+from rdstats.array.numeric import ROUNDING, BoolArray, FloatArray, TextArray, divide, first_reason
+from rdstats.array.pooling import (
+    MIN_STRENGTH,
+    Column,
+    JackknifeInterval,
+    column_median,
+    jackknife_error,
+    jackknife_interval,
+    pooled_ratio,
+    signal_to_noise,
+)
+from rdstats.array.validate import as_counts, as_float, broadcast, check_classes, refuse
+
+
+class SlopeTerms(NamedTuple):
+    """Slope = ratio x numerator / denominator; `error` is the sampling error of the denominator."""
+
+    numerator: FloatArray
+    denominator: FloatArray
+    ratio: FloatArray
+    error: FloatArray
+
+
+class SeedSlopes(NamedTuple):
+    """Slope of each seed, median strength of its column, and why a slope is missing."""
+
+    value: FloatArray
+    strength: FloatArray
+    reason: TextArray
+
+
+class BothCorrectBounds(NamedTuple):
+    """Bounds of the images both networks get right, per class, and of the slope that follows."""
+
+    lower: FloatArray
+    upper: FloatArray
+    slope_lower: FloatArray
+    slope_upper: FloatArray
+
+
+class _Side(NamedTuple):
+    """Recall, balance (0 for absent classes) and reference score of one network."""
+
+    recall: FloatArray
+    balance: FloatArray
+    reference: FloatArray
+
+
+def slope_terms(
+    correct_before: ArrayLike,
+    correct_after: ArrayLike,
+    both_correct: ArrayLike,
+    support: ArrayLike,
+    reference: str = "accuracy",
+) -> SlopeTerms:
+    """Numerator and denominator of the recall slope, unbiased for these two networks on all possible images.
+
+    With x, y the recalls before and after, A, A' their reference scores, j_c the share of images of a class
+    that both networks get right, w_c the reference weights and h_c = 1 - 2 w_c + C w_c^2:
+
+    N = sum (x_c - A)(y_c - A') - sum h_c (j_c - x_c y_c) / (n_c - 1)
+    D = sum (x_c - A)^2 - sum h_c x_c (1 - x_c) / (n_c - 1)
+
+    Parameters
+    ----------
+    correct_before, correct_after : array_like, shape (..., C)
+        Images of each class that the network before and after compression gets right.
+    both_correct : array_like, shape (..., C)
+        Images that both get right.
+    support : array_like, shape (..., C)
+        Test images per class, the same for both; 0 or NaN for classes without images, which do not count
+        in C.
+    reference : {"accuracy", "macro"}
+        See `class_weights`.
+
+    Returns
+    -------
+    SlopeTerms
+        Each `(...)`: `numerator` N and `denominator` D in squared recall, either sign; `ratio` A / A', NaN
+        where A' is 0; `error`, the standard error sqrt(4 sum B^2 v + 2 sum v^2) of D, with
+        v_c = h_c x_c (1 - x_c) / (n_c - 1). NaN where no class has support, a class with support has a NaN
+        count, or it has a single image (its sampling variance is not known).
+
+    Raises
+    ------
+    InputError
+        For an unknown reference, counts that contradict each other, or shapes that do not fit.
+
+    Notes
+    -----
+    Unbiased given the two networks and the number of images of each class. Equals cross-fitting over all
+    stratified half splits of the test set.
+
+    Examples
+    --------
+    >>> terms = slope_terms([90, 70], [70, 50], [68, 45], [100, 100])
+    >>> terms.numerator.round(6).tolist(), terms.denominator.round(6).tolist(), terms.ratio.round(4).tolist()
+    (0.019242, 0.018485, 1.3333)
+    """
+    one, two, both, images = _joint(correct_before, correct_after, both_correct, support)
+    before, after = _side(one, images, reference), _side(two, images, reference)
+    denominator, error, _ = _denominator(before, images, reference)
+    product = (before.balance * after.balance).sum(axis=-1)
+    joint = np.where(images > 0, divide(both, images, images > 0), 0.0)
+    share = joint - before.recall * after.recall
+    numerator = product - (_factor(images, reference) * share).sum(axis=-1)
+    empty = ~(images > 0).any(axis=-1)
+    ratio = divide(before.reference, after.reference, after.reference != 0)
+    parts = (numerator, denominator, ratio, error)
+    return SlopeTerms(*(np.where(empty, np.nan, part) for part in parts))
+
+
+def slope_sampling_corrected(
+    correct_before: ArrayLike,
+    correct_after: ArrayLike,
+    both_correct: ArrayLike,
+    support: ArrayLike,
+    reference: str = "accuracy",
+) -> FloatArray:
+    """Sampling-corrected slope (A / A') N / D: the recall slope of these two networks on endless test images.
+
+    It removes the sampling of test images only: not training-run noise, not regression to the mean through
+    fine-tuning, not a changed accuracy.
+
+    Parameters
+    ----------
+    correct_before, correct_after, both_correct, support, reference
+        As in `slope_terms`.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Dimensionless, never clipped: erratic and of either sign where the denominator is weak, so that
+        `seed_slopes` or `strength` decides whether to show it. NaN where a term is NaN or D is 0.
+
+    Raises
+    ------
+    InputError
+        As `slope_terms`.
+
+    Notes
+    -----
+    Fuller, Measurement Error Models (1987), section 1.2: correction for attenuation with known error
+    variance.
+
+    Examples
+    --------
+    >>> slope_sampling_corrected([90, 70], [70, 50], [68, 45], [100, 100]).round(4).tolist()
+    1.388
+    >>> slope_sampling_corrected([90, 70], [90, 70], [90, 70], [100, 100]).tolist()
+    1.0
+    """
+    terms = slope_terms(correct_before, correct_after, both_correct, support, reference)
+    return divide(terms.ratio * terms.numerator, terms.denominator, terms.denominator != 0)
+
+
+def strength(correct: ArrayLike, support: ArrayLike, reference: str = "accuracy") -> FloatArray:
+    """Strength of a dense network, D / sqrt(4 sum B^2 v + 2 sum v^2): its spread in units of sampling error.
+
+    Parameters
+    ----------
+    correct, support : array_like, shape (..., C)
+        Images of each class that the network before compression gets right, and all of them.
+    reference : {"accuracy", "macro"}
+        See `class_weights`.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Dimensionless, below 0 where D is; 4 and more is enough for the slope of a single network. Infinite
+        for recalls that differ and are all 0 or 1, NaN for equal ones, and where D is NaN.
+
+    Raises
+    ------
+    InputError
+        For an unknown reference, more images right than there are, or shapes that do not fit.
+
+    Notes
+    -----
+    v_c = h_c x_c (1 - x_c) / (n_c - 1), see `slope_terms`.
+
+    Examples
+    --------
+    >>> strength([90, 70], [100, 100]).round(2).tolist()
+    2.32
+    """
+    denominator, error, _ = _one_sided(correct, support, reference)
+    return signal_to_noise(denominator, error)
+
+
+def reliability(correct: ArrayLike, support: ArrayLike, reference: str = "accuracy") -> FloatArray:
+    """Reliability D / sum B^2: share of the squared balances that is not sampling of test images.
+
+    Parameters
+    ----------
+    correct, support, reference
+        As in `strength`.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        At most 1, below 0 where the spread is smaller than sampling alone would give; NaN where all recalls
+        are equal or D is NaN.
+
+    Raises
+    ------
+    InputError
+        As `strength`.
+
+    Notes
+    -----
+    Sampling pulls the raw slope of two networks whose errors are unrelated towards 0 by this factor.
+
+    Examples
+    --------
+    >>> reliability([90, 70], [100, 100]).round(4).tolist()
+    0.9242
+    """
+    denominator, _, squares = _one_sided(correct, support, reference)
+    return divide(denominator, squares, squares > 0)
+
+
+def seed_slopes(terms: SlopeTerms, *, axis: int = -1) -> SeedSlopes:
+    """Sampling-corrected slope of each seed, only where the column's denominators are strong enough.
+
+    Parameters
+    ----------
+    terms : SlopeTerms
+        Terms of the pairs of a column; shapes broadcast.
+    axis : int
+        Axis of the seeds.
+
+    Returns
+    -------
+    SeedSlopes
+        `value` and `reason` in the shape of the terms, `strength` (median D / error of the column) without
+        the seeds. `reason`: "" (fine), "missing" (a term is NaN), "weak_denominator" (median below 4 or not
+        known: all seeds NaN, see `pooled_slope`), "no_spread" (D = 0). A single seed is never dropped for
+        its own D.
+
+    Raises
+    ------
+    InputError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> terms = SlopeTerms(np.array([4.0, 6.0]), np.array([5.0, 5.0]), np.array([1.0, 1.0]), np.array([1.0, 1.0]))
+    >>> seed_slopes(terms).value.tolist()
+    [0.8, 1.2]
+    >>> seed_slopes(terms._replace(error=np.array([2.0, 2.0]))).reason.tolist()
+    ['weak_denominator', 'weak_denominator']
+    """
+    column, error = _column(terms, axis)
+    each = np.where(column.known, signal_to_noise(column.denominator, error), np.nan)
+    median = column_median(each)
+    weak = np.broadcast_to(~(median >= MIN_STRENGTH)[..., np.newaxis], column.known.shape)
+    reason = first_reason(
+        (~column.known, "missing"), (weak, "weak_denominator"), (column.denominator == 0, "no_spread")
+    )
+    value = divide(column.numerator, column.denominator, reason == "")
+    return SeedSlopes(np.moveaxis(value, -1, axis), median, np.moveaxis(reason, -1, axis))
+
+
+def pooled_slope(
+    terms: SlopeTerms, *, level: float = 0.95, k: ArrayLike = 1, axis: int = -1
+) -> JackknifeInterval:
+    """Pooled sampling-corrected slope, sum (A / A') N / sum D over seeds, with a delete-one-seed interval.
+
+    estimate +- t se, se^2 = (n - 1) / n sum_i (theta_i - mean)^2, theta_i the pooled slope without seed i,
+    t the 1 - (1 - level) / (2 k) quantile with n - 1 degrees of freedom.
+
+    Parameters
+    ----------
+    terms : SlopeTerms
+        Terms of the pairs of a column; shapes broadcast. A seed with a NaN numerator, denominator or ratio
+        is dropped.
+    level : float
+        Confidence of the k intervals together.
+    k : array_like
+        Number of simultaneous intervals.
+    axis : int
+        Axis of the seeds.
+
+    Returns
+    -------
+    JackknifeInterval
+        Without the seeds: `estimate`, `se` (NaN below two seeds), `n` seeds, bounds, `strength` of the pooled
+        denominator, sum D / sqrt(sum error^2) (NaN where an error is not known: then it decides nothing), and
+        `reason`: "" (fine), "missing" (n = 0), "not_estimable" (strength below 4 or sum D not above 0:
+        estimate NaN), "too_few_seeds" (n < 3: bounds NaN), "no_variation" (both bounds are the estimate).
+
+    Raises
+    ------
+    InputError
+        If `level` is not between 0 and 1, k is below 1, or shapes do not fit.
+
+    Notes
+    -----
+    Ratios are never averaged, so a weak network has little weight. The strength treats the sampling errors
+    of the seeds as independent, although they share their test images. Miller, Biometrika 61 (1974), 1-15.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> one = np.ones(4)
+    >>> result = pooled_slope(SlopeTerms(np.array([4.0, 6.0, 5.0, 5.5]), 5 * one, one, one))
+    >>> result.estimate.round(4).tolist(), result.strength.tolist()
+    (1.025, 10.0)
+    >>> result.lower.round(4).tolist(), result.upper.round(4).tolist()
+    (0.7532, 1.2968)
+    """
+    column, error = _column(terms, axis)
+    n = np.asarray(column.known.sum(axis=-1), dtype=np.int64)
+    total = column.denominator.sum(axis=-1)
+    pooled = signal_to_noise(total, np.sqrt(np.where(column.known, error**2, 0.0).sum(axis=-1)))
+    estimate, deleted = pooled_ratio(column)
+    hopeless = ((pooled < MIN_STRENGTH) | ~(total > 0)) & (n > 0)
+    estimate = np.where(hopeless, np.nan, estimate)
+    se = np.where(hopeless, np.nan, jackknife_error(deleted, column.known))
+    others = seeds_reason(n, no_variation(se, estimate))
+    reason = np.where(hopeless, np.str_("not_estimable"), others)
+    return jackknife_interval(estimate, se, n, pooled, reason, level=level, k=k)
+
+
+def both_correct_bounds(
+    correct_before: ArrayLike, correct_after: ArrayLike, support: ArrayLike, reference: str = "accuracy"
+) -> BothCorrectBounds:
+    """Bounds of the images both networks get right, and of the corrected slope, from two matrices alone.
+
+    max(0, k_c + k'_c - n_c) <= both correct <= min(k_c, k'_c). N falls with every j_c (h_c >= 0), so the
+    slope takes its extremes where all classes are at the same end.
+
+    Parameters
+    ----------
+    correct_before, correct_after, support, reference
+        As in `slope_terms`.
+
+    Returns
+    -------
+    BothCorrectBounds
+        `lower`, `upper` `(..., C)` in images, NaN where a count is NaN; `slope_lower`, `slope_upper`
+        `(...)`, NaN where `slope_sampling_corrected` is. An interval of what is possible, not of confidence.
+
+    Raises
+    ------
+    InputError
+        As `slope_terms`.
+
+    Notes
+    -----
+    Frechet bounds of a joint count given its margins.
+
+    Examples
+    --------
+    >>> bounds = both_correct_bounds([90, 70], [70, 50], [100, 100])
+    >>> bounds.lower.tolist(), bounds.upper.tolist()
+    ([60.0, 20.0], [70.0, 50.0])
+    >>> bounds.slope_lower.round(4).tolist(), bounds.slope_upper.round(4).tolist()
+    (1.3625, 1.5082)
+    """
+    one, images = part_and_whole(correct_before, support=support)
+    two, _ = part_and_whole(correct_after, support=support)
+    check_classes(correct_before=one, correct_after=two)
+    low, high = np.maximum(0.0, one + two - images), np.minimum(one, two)
+    high = np.where(np.isnan(low), np.nan, high)
+    ends = [slope_sampling_corrected(one, two, both, images, reference) for both in (high, low)]
+    return BothCorrectBounds(low, high, np.asarray(np.minimum(*ends)), np.asarray(np.maximum(*ends)))
+
+
+def _joint(
+    correct_before: ArrayLike, correct_after: ArrayLike, both_correct: ArrayLike, support: ArrayLike
+) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
+    """Validated counts of a pair, broadcast to one shape."""
+    one, images = part_and_whole(correct_before, support=support)
+    two, _ = part_and_whole(correct_after, support=support)
+    both = as_counts("both_correct", both_correct)
+    check_classes(correct_before=one, correct_after=two, both_correct=both, support=images)
+    one, two, both, images = np.broadcast_arrays(one, two, both, images)
+    refuse("both_correct", both, both > np.minimum(one, two), "at most the images that either gets right")
+    refuse("both_correct", both, both < one + two - images, "at least correct before + after - support")
+    return one, two, both, images
+
+
+def _side(correct: FloatArray, images: FloatArray, reference: str) -> _Side:
+    """Recall and balance with absent classes at 0; rounding errors of equal recalls are no balance."""
+    here = images > 0
+    recall = divide(correct, images, here)
+    difference = balance(recall, images, reference)
+    difference = np.where(here & ~(np.abs(difference) <= ROUNDING), difference, 0.0)
+    return _Side(np.where(here, recall, 0.0), difference, reference_score(recall, images, reference))
+
+
+def _factor(images: FloatArray, reference: str) -> FloatArray:
+    """h_c / (n_c - 1): what a class's sampling (co)variance adds, 0 for absent classes, NaN for one image."""
+    here = images > 0
+    weights = np.where(here, class_weights(images, reference), 0.0)
+    number = here.sum(axis=-1, keepdims=True)
+    share = 1 - 2 * weights + number * weights**2
+    return np.where(here, divide(share, images - 1, images > 1), 0.0)
+
+
+def _denominator(side: _Side, images: FloatArray, reference: str) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """D, its standard error, and sum B^2."""
+    variance = _factor(images, reference) * side.recall * (1 - side.recall)
+    squares = (side.balance**2).sum(axis=-1)
+    noise = (4 * side.balance**2 * variance + 2 * variance**2).sum(axis=-1)
+    return squares - variance.sum(axis=-1), np.asarray(np.sqrt(noise)), squares
+
+
+def _one_sided(correct: ArrayLike, support: ArrayLike, reference: str) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """D, its error and sum B^2 of one network, NaN where no class has support."""
+    right, images = np.broadcast_arrays(*part_and_whole(correct, support=support))
+    empty = ~(images > 0).any(axis=-1)
+    parts = _denominator(_side(right, images, reference), images, reference)
+    first, second, third = (np.where(empty, np.nan, part) for part in parts)
+    return first, second, third
+
+
+def _column(terms: SlopeTerms, axis: int) -> tuple[Column, FloatArray]:
+    """Seeds last: (A / A') N, D and which seeds are known; and the errors of D."""
+    named = {name: as_float(name, part) for name, part in zip(terms._fields, terms, strict=True)}
+    broadcast(**named)
+    parts = np.broadcast_arrays(*named.values())
+    numerator, denominator, ratio, error = (np.moveaxis(part, axis, -1) for part in parts)
+    scaled = numerator * ratio
+    known: BoolArray = ~np.isnan(scaled + denominator)
+    column = Column(np.where(known, scaled, 0.0), np.where(known, denominator, 0.0), known)
+    return column, error
