@@ -17,8 +17,8 @@ from rdcompute.rundir import RunDirectory
 from rdcompute.runner import Listener, run_cells
 from rdcompute.streams import stream
 from rdstats.cube import open_cube
-from rdstats.cube.write import check_writable
 from rdstats.errors import InputError
+from rdstats.files import check_writable
 
 
 @dataclass(frozen=True)

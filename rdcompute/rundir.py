@@ -15,7 +15,6 @@ import hashlib
 import io
 import json
 import os
-import secrets
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 
 from rdcompute.differences import describe_differences
 from rdstats.errors import InputError
+from rdstats.files import write_atomically
 
 RUN_SCHEMA = 1
 _MAGIC = b"rd cell 1 "
@@ -133,20 +133,6 @@ class RunDirectory:
         path.parent.mkdir(exist_ok=True)
         record = {"cell": content, "error": message, "traceback": trace.splitlines()}
         write_atomically(path, json.dumps(record, indent=1).encode())
-
-
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write under a temporary name, flush to disk, then take the name: readers see all of it or nothing."""
-    name = path.parent / f".{path.name}-{secrets.token_hex(4)}.part"
-    try:
-        with open(name, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        name.unlink(missing_ok=True)
-        raise
 
 
 def _is_leftover(path: Path) -> bool:

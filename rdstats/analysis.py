@@ -45,9 +45,9 @@ class Analysis:
 
     @property
     def test_images_per_class(self) -> tuple[int, int]:
-        """Return the smallest and largest number of test images of a class."""
+        """Return the smallest and largest number of test images of a class; (0, 0) where no cell has counts."""
         support = self.counts["support"].where(self.counts["support"] > 0)
-        return int(support.min()), int(support.max())
+        return int(support.min().fillna(0)), int(support.max().fillna(0))
 
 
 def analyze(
@@ -117,10 +117,10 @@ def _warnings(counts: xr.Dataset, networks: xr.Dataset, summary: xr.Dataset, mea
     if "status" in networks:
         for state, word in ((MISSING, "not finished"), (FAILED, "failed")):
             if n := int((networks["status"] == state).sum()):
-                notes.append(f"{n} cells of the grid {word}")
+                notes.append(f"cells of the grid {word}: {n}")
     if n := int((summary["n_degenerate"]).sum()):
         where = int((collapsed(summary) & planned(networks)).sum())
-        notes.append(f"{n} degenerate networks (no classifiers any more); {where} cells read collapsed")
+        notes.append(f"degenerate networks (no classifiers any more): {n}; cells that read collapsed: {where}")
     n_seeds = networks.sizes.get(SEED, 1)
     if n_seeds < 5:
         few = "one network only: no inference" if n_seeds == 1 else f"{n_seeds} seeds: too few for a verdict"
@@ -128,7 +128,7 @@ def _warnings(counts: xr.Dataset, networks: xr.Dataset, summary: xr.Dataset, mea
     notes += _ratio_warning(networks) + _balance_warning(counts, measure)
     undefined = int((networks["reason"] == "undefined_class").sum())
     if undefined:
-        notes.append(f"{undefined} networks have a class whose {measure} is 0/0: no slope (undefined_class)")
+        notes.append(f"networks with a class whose {measure} is 0/0, so without a slope (undefined_class): {undefined}")
     return tuple(notes)
 
 

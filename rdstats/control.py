@@ -71,9 +71,9 @@ def _compare(slopes: xr.Dataset, method: str, control: str, level: float, margin
     result["p_equivalent"] = (dims, np.asarray(tost.p))
     gone = collapsed(summarize_slopes(pruned, level=level)).transpose(*dims)
     words = array.claim(_interval(delta), _interval(spread), equivalent=tost.equivalent, collapsed=gone.values)
-    result["claim"] = (dims, np.asarray(words, object))
-    there = pruned["reason"].isel({SEED: 0}, drop=True).copy(data=(pruned["reason"] != "missing").any(SEED).values)
-    return result.assign(computed=there)
+    there = (pruned["reason"] != "missing").any(SEED).transpose(*dims)
+    result["claim"] = (dims, np.where(there.values, np.asarray(words, object), ""))
+    return result
 
 
 def _control_arm(slopes: xr.Dataset, control: str) -> xr.Dataset:

@@ -43,6 +43,6 @@ def write_text(text: str, output: Any) -> None:
     if output is None:
         typer.echo(text, nl=False)
         return
-    from rdstats.cube.write import write_text_atomically
+    from rdstats.files import write_document
 
-    write_text_atomically(output, text)
+    write_document(output, text)

@@ -26,7 +26,7 @@ def report(
     Example: rd report results.nc --output report.html
     """
     from rdcli.analyze import analysis_of
-    from rdstats.cube.write import check_writable
+    from rdstats.files import check_writable
     from rdstats.report import finding, write_report
 
     check_writable(output)

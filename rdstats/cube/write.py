@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -17,59 +14,7 @@ from rdstats.cube import schema
 from rdstats.cube.checksum import append_checksum
 from rdstats.cube.schema import VariableSpec
 from rdstats.errors import InputError, one_of
-
-
-def check_writable(path: str | os.PathLike[str]) -> Path:
-    """Return `path` if a file can be created beside it, else raise `InputError`."""
-    path = Path(path)
-    if path.is_dir():
-        raise InputError(f"cannot write {path}: it is a folder; give the name of a file")
-    folder = path.absolute().parent
-    if not folder.is_dir():
-        raise InputError(f"cannot write {path}: folder {folder} does not exist")
-    try:
-        handle, name = tempfile.mkstemp(prefix=".rd-", dir=folder)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror} (folder {folder})") from None
-    os.close(handle)
-    os.unlink(name)
-    return path
-
-
-def _create_temporary(path: Path) -> Path:
-    """Create an empty file beside `path`, with the permissions that any new file gets (mkstemp's are private)."""
-    temporary = path.absolute().parent / f".{path.name}-{secrets.token_hex(4)}.part"
-    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
-    return temporary
-
-
-def replace_file(temporary: Path, path: Path) -> None:
-    """Flush `temporary` to disk and give it the name `path`, atomically."""
-    descriptor = os.open(temporary, os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    os.replace(temporary, path)
-    if os.name == "posix":
-        folder = os.open(path.absolute().parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-
-
-def write_text_atomically(path: str | os.PathLike[str], text: str) -> None:
-    """Write a text file under a temporary name that replaces `path` when it is complete."""
-    path = check_writable(path)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", suffix=".part", dir=path.absolute().parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        replace_file(Path(name), path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+from rdstats.files import check_writable, create_temporary, replace_file
 
 
 class CubeWriter:
@@ -115,7 +60,7 @@ class CubeWriter:
         self._n_classes = _length(coords["true_class"])
         self._index: dict[str, dict[Any, int]] = {}
         self._file: Any = None
-        self._temporary = _create_temporary(self.path)
+        self._temporary = create_temporary(self.path)
         try:
             self._file = netCDF4.Dataset(self._temporary, "w", format="NETCDF4")
             for dim, labels in coords.items():

@@ -75,9 +75,7 @@ def _nothing_sentence(analysis: Analysis) -> str:
 
 def word_of(record: Record) -> str:
     """Return the claim of a cell, or that it has no result."""
-    if record["claim"] == _UNDECIDED and not record["n"]:
-        return _NO_RESULT
-    return str(record["claim"])
+    return str(record["claim"]) or _NO_RESULT
 
 
 def too_few_seeds(records: Iterable[Record]) -> bool:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -15,8 +13,8 @@ import xarray as xr
 from rdstats._labelled import METHOD, RATIO, SEED, is_control
 from rdstats._version import __version__
 from rdstats.analysis import Analysis, analyze
-from rdstats.cube.write import check_writable, replace_file
 from rdstats.errors import InputError
+from rdstats.files import check_writable, write_document
 from rdstats.records import Record, control_records, slope_records, test_records
 from rdstats.report.finding import finding
 from rdstats.report.tables import NONE, Table, control_table, family_table, label, summary_table
@@ -61,20 +59,7 @@ def write_report(source: Analysis | xr.Dataset, path: str | os.PathLike[str], **
         analysis = source
     else:
         analysis = analyze(source, **options)
-    text = render_html(analysis)
-    temporary = target.absolute().parent / f".rd-{secrets.token_hex(8)}.part"
-    try:
-        _write(text, temporary)
-        replace_file(temporary, target)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _write(text: str, path: Path) -> None:
-    with open(path, "x", encoding="utf-8", newline="\n") as file:
-        file.write(text)
+    write_document(target, render_html(analysis))
 
 
 def render_html(analysis: Analysis) -> str:
@@ -155,17 +140,13 @@ def _view(table: Table, records: Sequence[Record]) -> TableView:
         [Cell(text, _reason(record) if text == NONE else "") for text in row]
         for row, record in zip(table.rows, records, strict=True)
     ]
-    numeric = [all(_is_number(row[i]) for row in table.rows) for i in range(len(table.columns))]
+    numeric = [table.is_numeric(i) for i in range(len(table.columns))]
     return TableView(table, rows, numeric)
 
 
 def _reason(record: Record) -> str:
     reason = str(record["reason"] or "")
     return _REASONS.get(reason, reason.replace("_", " ")) or "no value"
-
-
-def _is_number(text: str) -> bool:
-    return text == NONE or text.lstrip("-<").replace(".", "", 1).split(" to ")[0][:1].isdigit()
 
 
 def run_facts(analysis: Analysis) -> list[tuple[str, str]]:

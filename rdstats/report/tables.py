@@ -88,7 +88,8 @@ def control_table(analysis: Analysis) -> Table | None:
     rows = tuple(
         (
             *(label(r[d]) for d in dims), number(r["mean"]), interval(r["lower"], r["upper"]),
-            number(r["log_spread"]), interval(r["log_spread_lower"], r["log_spread_upper"]), r["claim"],
+            number(r["log_spread"]), interval(r["log_spread_lower"], r["log_spread_upper"]),
+            r["claim"] or NONE,
         )
         for r in records
     )  # fmt: skip

@@ -106,7 +106,7 @@ def test_an_unwritable_folder(tmp_path, monkeypatch):
         def refuse(*_, **__):
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr("tempfile.mkstemp", refuse)
+        monkeypatch.setattr("rdstats.files.create_temporary", refuse)
     try:
         with pytest.raises(InputError, match=r"cannot write .*a\.nc: Permission denied \(folder .*locked\)"):
             save(build([[1, 2], [3, 4]], [[1, 2], [3, 4]]), folder / "a.nc")

@@ -63,7 +63,7 @@ def test_excluding_degenerate_networks_reaches_every_part(designed):
         assert getattr(kept, part)["n"].sel(cell).item() == 5
     assert (every.tests["n"].item(), kept.tests["n"].item()) == (6, 5)
     assert kept.control["claim"].sel(cell).item() == "collapsed"
-    assert "1 degenerate networks (no classifiers any more); 1 cells read collapsed" in kept.warnings
+    assert "degenerate networks (no classifiers any more): 1; cells that read collapsed: 1" in kept.warnings
 
 
 def test_lazy_and_chunked_cubes(cubes, tmp_path):
@@ -103,8 +103,8 @@ def test_unknown_choices(designed, options, message):
 @pytest.mark.parametrize(
     ("options", "warning"),
     [
-        ({"status": 0}, "1 cells of the grid not finished"),
-        ({"status": 2}, "1 cells of the grid failed"),
+        ({"status": 0}, "cells of the grid not finished: 1"),
+        ({"status": 2}, "cells of the grid failed: 1"),
         ({"n": 4}, "4 seeds: too few for a verdict (5 are needed)"),
         ({"n": 1}, "one network only: no inference (5 are needed)"),
         (
@@ -152,4 +152,4 @@ def test_balance_warnings(images, measure, start):
 
 def test_undefined_classes_are_counted(cubes):
     warnings = analyze(cubes["full"], measure="precision").warnings
-    assert "1 networks have a class whose precision is 0/0: no slope (undefined_class)" in warnings
+    assert "networks with a class whose precision is 0/0, so without a slope (undefined_class): 1" in warnings

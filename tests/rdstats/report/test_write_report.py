@@ -50,7 +50,7 @@ def test_failure_leaves_the_old_report(study, tmp_path, monkeypatch):
     def fail(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("rdstats.report.html.replace_file", fail)
+    monkeypatch.setattr("rdstats.files.replace_file", fail)
     with pytest.raises(InputError, match="No space left"):
         write_report(study, path)
     assert path.read_text() == "old"
