@@ -311,7 +311,8 @@ def pooled_slope(
     Notes
     -----
     Ratios are never averaged, so a weak network has little weight. The strength treats the sampling errors
-    of the seeds as independent, although they share their test images. Miller, Biometrika 61 (1974), 1-15.
+    of the seeds as independent: it is too high where networks err on the same images. Miller, Biometrika 61
+    (1974), 1-15.
 
     Examples
     --------

@@ -94,6 +94,11 @@ def test_loop_over_seeds():
     np.testing.assert_allclose(result.estimate, pooled(everyone), rtol=1e-12)
     np.testing.assert_allclose(result.se, np.sqrt(6 / 7 * np.sum((left - left.mean()) ** 2)), rtol=1e-10)
     assert (result.n, result.reason) == (7, "")
+    products = before @ before.T
+    kept = [np.delete(everyone, i) for i in range(7)]
+    means = [np.mean(products[np.ix_(k, k)][~np.eye(6, dtype=bool)]) for k in kept]
+    noise = np.sqrt(6 / 7 * np.sum((means - np.mean(means)) ** 2))
+    np.testing.assert_allclose(result.strength, products[~np.eye(7, dtype=bool)].mean() / noise, rtol=1e-10)
 
 
 @pytest.mark.parametrize("growth", [1.0, 1.5])
