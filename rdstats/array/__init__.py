@@ -34,16 +34,14 @@ from rdstats.array.ratio import (
 )
 from rdstats.array.sampling import (
     BothCorrectBounds,
-    SeedSlopes,
     SlopeTerms,
     both_correct_bounds,
-    pooled_slope,
     reliability,
-    seed_slopes,
     slope_sampling_corrected,
     slope_terms,
     strength,
 )
+from rdstats.array.sampling_seeds import SeedSlopes, pooled_slope, seed_slopes
 from rdstats.array.scores import (
     MEASURES,
     f1,

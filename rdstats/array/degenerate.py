@@ -162,9 +162,7 @@ def _zero_recall(correct: FloatArray, support: FloatArray, share: float) -> Bool
     return np.asarray(((correct == 0) & present).sum(axis=-1) >= needed)
 
 
-def _dominant_class(
-    correct: FloatArray, support: FloatArray, predicted: FloatArray, share: float
-) -> BoolArray:
+def _dominant_class(correct: FloatArray, support: FloatArray, predicted: FloatArray, share: float) -> BoolArray:
     own = np.where(support > 0, support, 0.0)
     others = own.sum(axis=-1, keepdims=True) - own
     return np.asarray(((others > 0) & (predicted - correct >= share * others - ROUNDING)).any(axis=-1))

@@ -12,9 +12,7 @@ from rdstats.errors import InputError
 CORRECTIONS = ("bonferroni", "holm", "bh", "none")
 
 
-def correct(
-    p: ArrayLike, method: str = "bonferroni", m: ArrayLike | None = None, axis: int = -1
-) -> FloatArray:
+def correct(p: ArrayLike, method: str = "bonferroni", m: ArrayLike | None = None, axis: int = -1) -> FloatArray:
     """Correct the p-values of a family of m declared members.
 
     Bonferroni: min(1, m p). Holm: max over j <= i of min(1, (m - j + 1) p_(j)). Benjamini-Hochberg ("bh"):

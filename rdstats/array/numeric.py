@@ -26,9 +26,7 @@ def divide(part: FloatArray, whole: FloatArray, where: BoolArray) -> FloatArray:
     return result
 
 
-def log_ratio(
-    first: FloatArray, second: FloatArray, where: BoolArray, otherwise: FloatArray | float
-) -> FloatArray:
+def log_ratio(first: FloatArray, second: FloatArray, where: BoolArray, otherwise: FloatArray | float) -> FloatArray:
     """log(first / second) where the condition holds, `otherwise` elsewhere."""
     change = np.log(np.where(where, first, 1.0)) - np.log(np.where(where, second, 1.0))
     return np.where(where, change, otherwise)

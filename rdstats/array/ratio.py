@@ -251,9 +251,7 @@ def _instrument(x: FloatArray, y: FloatArray, dense: BoolArray, pair: BoolArray)
     return _Sums(each, total, deleted)
 
 
-def _each_seed(
-    above: FloatArray, below: FloatArray, pair: BoolArray, few: BoolArray
-) -> tuple[FloatArray, TextArray]:
+def _each_seed(above: FloatArray, below: FloatArray, pair: BoolArray, few: BoolArray) -> tuple[FloatArray, TextArray]:
     """Slopes of the single seeds, or why not."""
     denominators = np.where(pair, below, np.nan)
     typical = signal_to_noise(column_median(denominators), moments(denominators).sd)

@@ -195,9 +195,7 @@ def slope_reason(before: ArrayLike, after: ArrayLike, present: ArrayLike | None 
     ['', 'undefined_class', 'no_spread']
     """
     sums = _sums(before, after, present)
-    return first_reason(
-        (sums.missing, "missing"), (sums.undefined, "undefined_class"), (sums.flat, "no_spread")
-    )
+    return first_reason((sums.missing, "missing"), (sums.undefined, "undefined_class"), (sums.flat, "no_spread"))
 
 
 def _sums(before: ArrayLike, after: ArrayLike, present: ArrayLike | None) -> _Sums:

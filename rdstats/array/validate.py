@@ -139,6 +139,5 @@ def check_same_support(before: ArrayLike, after: ArrayLike) -> None:
         index = (*cell, label)
         where = f" in cell {tuple(cell)}" if cell else ""
         raise InputError(
-            f"support differs before and after: {first[index]:g} and {second[index]:g} images "
-            f"of class {label}{where}"
+            f"support differs before and after: {first[index]:g} and {second[index]:g} images of class {label}{where}"
         )

@@ -126,9 +126,7 @@ def test_arrays_come_out_whatever_goes_in():
 def test_public_names_exist_and_are_sorted_once():
     assert len(set(ra.__all__)) == len(ra.__all__)
     assert all(hasattr(ra, name) for name in ra.__all__)
-    assert all(
-        (getattr(ra, name).__doc__ or "").strip() for name in ra.__all__ if callable(getattr(ra, name))
-    )
+    assert all((getattr(ra, name).__doc__ or "").strip() for name in ra.__all__ if callable(getattr(ra, name)))
 
 
 def test_import_is_light():

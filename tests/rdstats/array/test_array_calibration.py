@@ -9,7 +9,8 @@ import pytest
 
 from rdstats.array import balance, normalized_balance, reference_score, slope
 from rdstats.array.ratio import seed_instrumented_slope
-from rdstats.array.sampling import pooled_slope, slope_sampling_corrected, slope_terms
+from rdstats.array.sampling import slope_sampling_corrected, slope_terms
+from rdstats.array.sampling_seeds import pooled_slope
 
 IMAGES = np.full(10, 60)
 EFFECTS = 0.75 + 0.05 * np.linspace(-1.5, 1.5, 10)

@@ -70,9 +70,7 @@ def test_solver_recovers_the_shift(scores, support, delta):
 def test_solver_meets_its_equation(scores, support, target):
     weights = class_weights(support)
     delta = shift_delta(scores, target, weights)
-    np.testing.assert_allclose(
-        np.sum(weights * expit(logit(scores) + delta)), target, rtol=1e-13, atol=4 * EPS
-    )
+    np.testing.assert_allclose(np.sum(weights * expit(logit(scores) + delta)), target, rtol=1e-13, atol=4 * EPS)
 
 
 @pytest.mark.parametrize("target", [1e-12, 1e-6, 0.3, 0.999999])
@@ -98,9 +96,7 @@ def test_a_shift_is_its_own_expectation(scores, support, delta):
     after = expit(logit(scores) + delta)
     if np.ptp(scores) > 1e-2:
         observed = slope(normalized_balance(scores, support), normalized_balance(after, support))
-        np.testing.assert_allclose(
-            slope_expected_shift(scores, after, weights), observed, rtol=1e-8, atol=1e-9
-        )
+        np.testing.assert_allclose(slope_expected_shift(scores, after, weights), observed, rtol=1e-8, atol=1e-9)
 
 
 def test_only_the_reference_score_after_enters():

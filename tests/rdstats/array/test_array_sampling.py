@@ -9,15 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rdstats.array import SlopeTerms, balance, normalized_balance, slope
-from rdstats.array.sampling import (
-    both_correct_bounds,
-    pooled_slope,
-    reliability,
-    seed_slopes,
-    slope_sampling_corrected,
-    slope_terms,
-    strength,
-)
+from rdstats.array.sampling import both_correct_bounds, reliability, slope_sampling_corrected, slope_terms, strength
+from rdstats.array.sampling_seeds import pooled_slope, seed_slopes
 from rdstats.errors import InputError
 
 NAN = np.nan

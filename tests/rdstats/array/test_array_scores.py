@@ -83,9 +83,7 @@ def test_more_right_than_predicted():
 def test_recall_variance_matches_numpy(ddof):
     values = np.random.default_rng(0).uniform(size=(5, 10))
     values[0, 3] = NAN
-    np.testing.assert_allclose(
-        recall_variance(values, ddof), np.nanvar(values, axis=-1, ddof=ddof), rtol=1e-12
-    )
+    np.testing.assert_allclose(recall_variance(values, ddof), np.nanvar(values, axis=-1, ddof=ddof), rtol=1e-12)
 
 
 def test_recall_variance_of_too_few_classes():

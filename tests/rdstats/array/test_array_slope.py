@@ -100,9 +100,7 @@ def test_scaling(x, y, support, factor):
     before, after = pair(x, y, support)
     scaled = normalized_balance(factor * y, support)
     np.testing.assert_allclose(slope(before, scaled), slope(before, after), rtol=1e-9, atol=1e-12)
-    np.testing.assert_allclose(
-        slope(before, factor * after), factor * slope(before, after), rtol=1e-9, atol=1e-12
-    )
+    np.testing.assert_allclose(slope(before, factor * after), factor * slope(before, after), rtol=1e-9, atol=1e-12)
 
 
 @given(RECALLS, SUPPORTS)

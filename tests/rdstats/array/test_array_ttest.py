@@ -134,9 +134,7 @@ def test_axis_and_array_m():
     first, second, m = rng.normal(size=(8, 2, 3)), rng.normal(size=(8, 2, 3)), np.array([1, 2, 4])
     result = paired_ttest(first, second, m=m, axis=0)
     assert all(part.shape == (2, 3) for part in result)
-    np.testing.assert_allclose(
-        result.upper[1, 2], paired_ttest(first[:, 1, 2], second[:, 1, 2], m=4).upper, rtol=1e-12
-    )
+    np.testing.assert_allclose(result.upper[1, 2], paired_ttest(first[:, 1, 2], second[:, 1, 2], m=4).upper, rtol=1e-12)
 
 
 @pytest.mark.parametrize("alternative", ALTERNATIVES)
