@@ -1,10 +1,12 @@
 """One cell at a time, through the path that real runs take."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
 
-from rdcompute import datasets, device_data, execute
+from rdcompute import datasets, device_data, execute, training
 from rdcompute.criteria import CRITERIA, criterion_names
 from rdcompute.criteria.gradient import training_gradient
 from rdcompute.execute import Worker, choose_device, content_hash, use_one_thread
@@ -180,10 +182,14 @@ def test_the_dense_network_starts_from_its_stream(bench, make_grid, tiny_npz):
         np.testing.assert_array_equal(dense.arrays[f"state/{name}"], tensor.numpy())
 
 
-def test_the_stored_matrix_is_that_of_the_kept_weights(bench, make_grid, tiny_npz):
+def test_the_stored_matrix_is_that_of_the_kept_weights(bench, make_grid, tiny_npz, monkeypatch):
+    """The first epoch is kept here, not the last."""
+    losses = itertools.count(1.0)
+    monkeypatch.setattr(training, "mean_loss", lambda *args: next(losses))
     path = tiny_npz("rgb", channels=3)
     bench = bench(make_grid(seeds=1, experiments=[{"dataset": path, "arch": "resnet20", "method": "sham"}]))
     result = bench.do(bench.plan.cells[0])
+    assert (result.meta["kept_epoch"], result.meta["val_losses"]) == (1, [1.0, 2.0])
     data = datasets.load(path)
     model = build_model("resnet20", 3, (3, 10, 10), 5)
     model.load_state_dict({n[6:]: torch.from_numpy(a) for n, a in result.arrays.items() if n.startswith("state/")})

@@ -9,8 +9,9 @@ import pytest
 
 from rdcompute import rundir
 from rdcompute.differences import describe_differences
-from rdcompute.rundir import CellResult, RunDirectory, write_atomically
+from rdcompute.rundir import CellResult, RunDirectory
 from rdstats.errors import InputError
+from rdstats.files import write_atomically
 
 GRID = {"name": "a", "seeds": [0, 1], "training": {"lenet": {"momentum": 0.9}}}
 DATA = {"digits": "abc"}
@@ -126,11 +127,11 @@ def test_writing_is_whole_or_not_at_all(tmp_path, monkeypatch):
 
 def test_nothing_has_the_final_name_before_it_is_flushed(tmp_path, monkeypatch):
     seen = []
-    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.extend(p.name for p in tmp_path.iterdir()))
+    monkeypatch.setattr(os, "fsync", lambda descriptor: seen.append([p.name for p in tmp_path.iterdir()]))
     write_atomically(tmp_path / "file", b"x")
-    assert len(seen) == 1
-    assert seen[0].startswith(".file-")
-    assert seen[0].endswith(".part")
+    (temporary,) = seen[0]
+    assert temporary.startswith(".file-")
+    assert temporary.endswith(".part")
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 

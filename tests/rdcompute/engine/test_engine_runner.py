@@ -6,11 +6,13 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 import rdcompute
+from rdcompute import runner
 from rdcompute.compute import compute
 from rdcompute.plan import make_plan
 from rdcompute.rundir import RunDirectory
@@ -80,21 +82,20 @@ def test_only_what_is_not_finished_is_computed(grid, tmp_path, recorder):
     assert all(run.has(cell.key) for cell in plan.cells)
 
 
-def kill_children():
-    for process in multiprocessing.active_children():
-        os.kill(process.pid, signal.SIGKILL)
+def kill_newest_child():
+    os.kill(max(process.pid for process in multiprocessing.active_children()), signal.SIGKILL)
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a signal that cannot be refused")
-@pytest.mark.parametrize("moment", ["epoch", "finished"])
-def test_a_killed_worker_is_an_error_and_finished_cells_stay(grid, tmp_path, recorder, moment):
+def test_a_killed_worker_is_an_error_and_finished_cells_stay(grid, tmp_path, recorder):
     def kill_once(kind, cell):
         if kind == "finished":
             finished.append(cell.key)
-        if finished and kind == moment:
-            kill_children()
+        if finished and kind == "epoch" and not killed:
+            killed.append(True)
+            kill_newest_child()
 
-    finished = []
+    finished, killed = [], []
     with pytest.raises(WorkerDiedError, match=r"a worker process died at tiny lenet seed \d.*run the same command"):
         compute(grid, tmp_path / "cube.nc", device="cpu", n_workers=2, listener=lambda plan, n: recorder(kill_once))
     assert multiprocessing.active_children() == []
@@ -104,6 +105,19 @@ def test_a_killed_worker_is_an_error_and_finished_cells_stay(grid, tmp_path, rec
     summary = compute(grid, tmp_path / "cube.nc", device="cpu")
     assert summary.n_reused >= len(finished) >= 1
     assert summary.n_done == 6
+
+
+def test_a_worker_that_is_dead_before_its_first_cell_is_the_same_error(grid, tmp_path, monkeypatch):
+    @contextmanager
+    def dead_on_arrival(*args):
+        ours, theirs = multiprocessing.Pipe()
+        theirs.close()
+        yield [ours]
+        ours.close()
+
+    monkeypatch.setattr(runner, "_workers", dead_on_arrival)
+    with pytest.raises(WorkerDiedError, match="died at tiny lenet seed 0 dense"):
+        compute(grid, tmp_path / "cube.nc", device="cpu", n_workers=2)
 
 
 def test_failures_in_a_process_are_recorded_as_here(tiny_npz, make_grid, tmp_path):
