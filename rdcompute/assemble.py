@@ -125,6 +125,7 @@ def _attributes(plan: Plan, device: str, provenance: Mapping[str, Any]) -> dict[
         "grid_name": plan.grid.name,
         "grid": json.dumps(resolved, sort_keys=True),
         "root_seed": plan.grid.root_seed,
+        "data_sha256": json.dumps(provenance.get("datasets", {}), sort_keys=True),
         "scaled": json.dumps(plan.grid.scale, sort_keys=True) if plan.grid.scale else "",
         "device": device.partition(":")[0],
         "versions": json.dumps(versions),

@@ -17,7 +17,7 @@ from rdcompute.rundir import RunDirectory
 from rdcompute.runner import Listener, run_cells
 from rdcompute.streams import stream
 from rdstats.cube import open_cube
-from rdstats.errors import InputError
+from rdstats.errors import InputError, one_of
 from rdstats.files import check_writable
 
 
@@ -71,6 +71,7 @@ def compute(
     for data in images.values():
         _check_holdout(data)
     checksums = {dataset_label(name): data.checksum() for name, data in images.items()}
+    _check_same_data(output, checksums)
     run = RunDirectory.open(run_dir, grid.resolved(), checksums)
     started = now()
     n_reused = sum(run.has(cell.key) for cell in plan.cells)
@@ -98,6 +99,17 @@ def check_output(output: Path, grid: Grid) -> None:
     if found != grid.resolved():
         differences = "; ".join(describe_differences(found, grid.resolved()))
         raise InputError(f"--output {output} belongs to a different grid: {differences}; give another name")
+
+
+def _check_same_data(output: Path, checksums: dict[str, str]) -> None:
+    """Refuse to replace a cube that was computed on other images under the same name."""
+    if not output.exists():
+        return
+    with open_cube(output) as cube:
+        found = _grid_of(cube.attrs.get("data_sha256"))
+    other = [name for name, checksum in checksums.items() if found is not None and found.get(name) != checksum]
+    if other:
+        raise InputError(f"--output {output} was computed on other data called {one_of(other)}; give another name")
 
 
 def _grid_of(attribute: Any) -> dict[str, Any] | None:

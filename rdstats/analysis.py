@@ -112,7 +112,7 @@ def _without_degenerate(networks: xr.Dataset) -> xr.Dataset:
 def _warnings(counts: xr.Dataset, networks: xr.Dataset, summary: xr.Dataset, measure: str) -> tuple[str, ...]:
     notes: list[str] = []
     if scale := counts.attrs.get("scaled"):
-        text = ", ".join(f"{k}={v:g}" for k, v in json.loads(scale).items())
+        text = _scale_text(str(scale))
         notes.append(f"scaled run ({text}): shorter than the grid it is named after")
     if "status" in networks:
         for state, word in ((MISSING, "not finished"), (FAILED, "failed")):
@@ -130,6 +130,14 @@ def _warnings(counts: xr.Dataset, networks: xr.Dataset, summary: xr.Dataset, mea
     if undefined:
         notes.append(f"networks with a class whose {measure} is 0/0, so without a slope (undefined_class): {undefined}")
     return tuple(notes)
+
+
+def _scale_text(scale: str) -> str:
+    """Return ``seeds=2, epochs=0.1``; another program's text as it is."""
+    try:
+        return ", ".join(f"{key}={value:g}" for key, value in json.loads(scale).items())
+    except (ValueError, AttributeError):
+        return scale
 
 
 def _ratio_warning(networks: xr.Dataset) -> list[str]:

@@ -95,7 +95,9 @@ def document(analysis: Analysis) -> dict[str, Any]:
     """Return the analysis as one JSON document: family, tests, slopes."""
     return {
         "family": {**analysis.family.describe(), "measure": analysis.slopes.attrs["measure"],
-                   "reference": analysis.slopes.attrs["reference"], "warnings": list(analysis.warnings)},
+                   "reference": analysis.slopes.attrs["reference"],
+                   "exclude_degenerate": bool(analysis.summary.attrs["exclude_degenerate"]),
+                   "warnings": list(analysis.warnings)},
         "tests": test_records(analysis),
         "slopes": slope_records(analysis),
     }  # fmt: skip

@@ -112,11 +112,12 @@ def summarize_slopes(slopes: xr.Dataset, *, level: float = 0.95, exclude_degener
     lower, upper = (stats["interval"].sel(ci_bound=bound).values for bound in BOUNDS)
     verdict = array.verdict(lower, upper, stats["n"].values, stats["reason"].values)
     result["verdict"] = (stats["n"].dims, verdict.astype(object))
+    there = networks["reason"] != "missing"
     for name, source in _MEANS.items():
         if source in kept:
-            values = kept[source].broadcast_like(networks["slope"]).where(kept["slope"].notnull())
-            result[name] = values.mean(SEED)
-    there = networks["reason"] != "missing"
+            entering = there if source.startswith("a") else kept["slope"].notnull()  # accuracies, achieved ratio
+            result[name] = kept[source].broadcast_like(networks["slope"]).where(entering).mean(SEED)
+    result["reason"] = _why_nothing(result["reason"], networks)
     result["n_networks"] = there.sum(SEED)
     result["n_degenerate"] = (networks["degenerate"] & there).sum(SEED)
     result["verdict"] = _mark_collapsed(result)
@@ -135,6 +136,17 @@ _MEANS = {
     "accuracy_dense": "accuracy_dense",
     "achieved_ratio": "achieved_ratio",
 }
+
+
+def _why_nothing(reason: xr.DataArray, networks: xr.Dataset) -> xr.DataArray:
+    """Replace ``missing`` where networks are there: none has a slope (their own reason), or all were left out."""
+    own = networks["reason"].transpose(..., SEED).values
+    texts = np.array(reason.values, object)
+    for index in map(tuple, np.argwhere(texts == "missing")):
+        found = [str(text) for text in own[index] if text != "missing"]
+        if found:
+            texts[index] = found[0] or "degenerate_excluded"
+    return reason.copy(data=texts)
 
 
 def t_intervals(values: xr.DataArray, *, level: float, k: xr.DataArray | int = 1) -> xr.Dataset:

@@ -50,11 +50,12 @@ def analyze(
 
     Example: rd analyze results.nc --family ratio --select method=sham,mp --format json
     """
-    from rdcli.errors import write_text
+    from rdcli.errors import refuse_same, write_text
     from rdstats.report.formats import FORMATS, RECORDS, render
 
     check("--format", format, FORMATS)
     check("--table", table, RECORDS)
+    refuse_same(output, cube)
     analysis = analysis_of(cube, select, exclude, family=family, measure=measure, reference=reference,
                            correction=correction, level=level)  # fmt: skip
     if format == "table" and output is None and sys.stdout.isatty():
@@ -94,8 +95,13 @@ def select_part(cube: xr.Dataset, options: list[str]) -> xr.Dataset:
         dim, sign, values = option.partition("=")
         if not sign or not values:
             raise InputError(f"--select {option}: dim=value is accepted, such as method=mp or ratio=2,4")
-        wanted.setdefault(dim, []).extend(values.split(","))
-    return select(cube, **wanted) if wanted else cube
+        labels = wanted.setdefault(dim, [])
+        labels.extend(value for value in values.split(",") if value not in labels)
+    if not wanted:
+        return cube
+    part = select(cube, **wanted)
+    typer.echo("rd: note: selected part only; families and intervals count what is selected", err=True)
+    return part.sortby("ratio") if "ratio" in wanted else part  # consecutive ratios go up
 
 
 def _print_rich(analysis: Analysis) -> None:
@@ -103,10 +109,15 @@ def _print_rich(analysis: Analysis) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
+    from rdstats.report.formats import to_text
     from rdstats.report.tables import tables
 
     console = Console()
     for table in tables(analysis):
+        plain = to_text(table)
+        if max(map(len, plain.split("\n\n", 1)[0].splitlines())) > console.width:
+            typer.echo(plain)  # wrapped by the terminal, but nothing is cut off
+            continue
         shown = RichTable(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for i, column in enumerate(table.columns):
             numeric = table.is_numeric(i)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import warnings
@@ -32,10 +33,22 @@ class FriendlyGroup(TyperGroup):
         except BrokenPipeError:  # the reader of our output has gone, as in `rd analyze ... | head`
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EIO):
+                raise
+            typer.echo(f"rd: cannot write: {error.strerror}", err=True)
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     typer.echo(f"rd: warning: {message}", err=True)
+
+
+def refuse_same(output: Any, cube: Any) -> None:
+    """Refuse an output that is the cube itself."""
+    if output is not None and output.exists() and cube.exists() and output.samefile(cube):
+        raise InputError(f"--output {output} is the cube itself and would be lost; give another name")
 
 
 def write_text(text: str, output: Any) -> None:

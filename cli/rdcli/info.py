@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,8 @@ def _attributes(data: xr.Dataset) -> list[str]:
             continue
         text = str(value)
         if text.startswith("{"):
-            text = ", ".join(f"{k} {v}" for k, v in json.loads(text).items())
+            with contextlib.suppress(ValueError):  # another program's attribute: shown as it is
+                text = ", ".join(f"{k} {v}" for k, v in json.loads(text).items())
         if text:
             lines.append(f"{key}: {text}")
     return lines

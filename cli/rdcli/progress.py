@@ -20,10 +20,11 @@ class Estimate:
 
     def __init__(self, plan: Plan, n_reused: int, n_workers: int) -> None:
         self.n_cells, self.n_done, self.n_failed, self.n_workers = len(plan.cells), n_reused, 0, n_workers
-        self._left: dict[tuple[str, str], int] = {}
+        self._left: dict[tuple[str, str], float] = {}
         for cell in plan.cells:
             self._left[_kind(cell)] = self._left.get(_kind(cell), 0) + cell.n_epochs
-        self._share_left = 1 - n_reused / max(1, len(plan.cells))
+        share_left = 1 - n_reused / max(1, len(plan.cells))
+        self._left = {kind: n * share_left for kind, n in self._left.items()}
         self._seconds: dict[tuple[str, str], list[float]] = {}
         self._epochs = 0
         self.current = ""
@@ -39,6 +40,8 @@ class Estimate:
 
     def seconds_left(self) -> float | None:
         """Return the rest of the epochs at the mean pace of their network (or of all, for one not seen yet)."""
+        if self.n_done + self.n_failed >= self.n_cells:
+            return 0.0
         if not self._epochs:
             return None
         everything = sum(map(sum, self._seconds.values())) / self._epochs
@@ -46,7 +49,7 @@ class Estimate:
         for kind, left in self._left.items():
             seen = self._seconds.get(kind)
             total += max(0, left) * (sum(seen) / len(seen) if seen else everything)
-        return total * self._share_left / self.n_workers
+        return total / self.n_workers
 
     def line(self) -> str:
         left = self.seconds_left()

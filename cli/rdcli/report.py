@@ -26,10 +26,12 @@ def report(
     Example: rd report results.nc --output report.html
     """
     from rdcli.analyze import analysis_of
+    from rdcli.errors import refuse_same
     from rdstats.files import check_writable
     from rdstats.report import finding, write_report
 
     check_writable(output)
+    refuse_same(output, cube)
     analysis = analysis_of(cube, select, exclude, family=family, measure=measure, reference=reference,
                            correction=correction, level=level)  # fmt: skip
     write_report(analysis, output)

@@ -53,7 +53,7 @@ def finding(analysis: Analysis) -> str:
     if nothing := _nothing_sentence(analysis):
         return nothing
     if not records:
-        opening = [_NO_CONTROL]
+        opening = [_NO_CONTROL, _collapse_sentence(analysis)]
     elif too_few_seeds(records):
         opening = [_few_seeds_sentence(analysis, records)]
     else:
@@ -71,6 +71,12 @@ def _nothing_sentence(analysis: Analysis) -> str:
         slopes = _range(control_slopes(analysis))
         return f"The cube holds the control alone (mean slope {slopes}): nothing was pruned, so no claim is made."
     return ""
+
+
+def _collapse_sentence(analysis: Analysis) -> str:
+    """Return where networks collapsed, for a cube without a control."""
+    n = sum(str(record["verdict"]).startswith(_COLLAPSED) for record in slope_records(analysis))
+    return f"Networks collapsed (no classifiers any more) in {n} cells; their slopes mean nothing." if n else ""
 
 
 def word_of(record: Record) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _REASONS = {
     "missing": "not computed",
+    "degenerate_excluded": "all networks are degenerate and were left out",
     "undefined_class": "a class has no defined score (0/0)",
     "no_spread": "all classes of the dense network have one score",
     "no_variation": "all networks give the same value",

@@ -69,7 +69,7 @@ def summary_table(analysis: Analysis) -> Table:
     dropped = "left out" if attrs["exclude_degenerate"] else "included"
     caption = (
         f"Mean intensification slope of {attrs['measure']} over {_n_text(records)}{fixed}, with t intervals "
-        f"simultaneous at {attrs['level']:.0%} within a column (the control's at {attrs['level']:.0%} on its own), "
+        f"simultaneous at {100 * attrs['level']:g}% within a column (the control's on its own), "
         f"{attrs['conditional_on']}. 'vs 1' is the paper's verdict: < or > where the interval lies below or above 1, "
         f"? where it does not or fewer than 5 networks. 'expected' is the slope if every class moved by one common "
         f"log-odds shift to the same accuracy. slope = spread x cosine for each network. "
@@ -98,7 +98,7 @@ def control_table(analysis: Analysis) -> Table | None:
     caption = (
         f"delta: slope minus the slope of the control ({controls}: the same fine-tuning, nothing pruned); log "
         f"spread: the same for the log of the spread ratio; paired by the dense network{fixed}; two-sided t "
-        f"intervals simultaneous at {attrs['level']:.0%} over a column's ratios (k = {_k_text(records)}), over "
+        f"intervals simultaneous at {100 * attrs['level']:g}% over a column's ratios (k = {_k_text(records)}), over "
         f"training runs, conditional on this test set. 'intensified' needs both intervals above 0, 'de-intensified' "
         f"both below; 'practically none': |delta| < {attrs['margin']:g} shown by two one-sided tests."
     )
@@ -125,8 +125,8 @@ def family_table(analysis: Analysis) -> Table:
     caption = (
         f"Family '{family.name}': {info['test']}, {sides.get(family.alternative, 'two-sided')}, of the mean slope of "
         f"{analysis.slopes.attrs['measure']}{fixed}; correction: {family.correction} within a column of m = {m} "
-        f"declared comparisons; {_n_text(records)}; two-sided intervals simultaneous at {family.level:.0%}; degenerate "
-        f"networks {excluded}; over training runs, conditional on this test set."
+        f"declared comparisons; {_n_text(records)}; two-sided intervals simultaneous at "
+        f"{100 * family.level:g}%; degenerate networks {excluded}; over training runs, conditional on this test set."
     )
     return Table(f"Tests: family {family.name}", columns, rows, caption)
 

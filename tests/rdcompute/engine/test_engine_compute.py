@@ -241,8 +241,12 @@ def test_the_npz_may_move_between_runs(make_grid, tiny_npz, tmp_path):
 
 def test_other_images_under_the_same_name_are_refused(make_grid, tiny_npz, tmp_path):
     compute(small(make_grid, tiny_npz("images")), tmp_path / "cube.nc", device="cpu")
+    other = small(make_grid, tiny_npz("images", seed=5))
+    with pytest.raises(InputError, match="other data called images"):
+        compute(other, tmp_path / "cube.nc", device="cpu")
+    (tmp_path / "cube.nc").unlink()
     with pytest.raises(InputError, match=r"datasets\.images"):
-        compute(small(make_grid, tiny_npz("images", seed=5)), tmp_path / "cube.nc", device="cpu")
+        compute(other, tmp_path / "cube.nc", device="cpu")
 
 
 def refused(grid, output, match, **options):

@@ -214,7 +214,7 @@ def test_degenerate_networks_can_be_left_out():
     assert kept["verdict"].item() == every["verdict"].item() == "collapsed (3 of 20)"
     assert (kept.attrs["exclude_degenerate"], every.attrs["exclude_degenerate"]) == (1, 0)
     nothing = summarize_slopes(slopes(degenerate_cube(20)), exclude_degenerate=True)
-    assert nothing["reason"].item() == "missing"
+    assert nothing["reason"].item() == "degenerate_excluded"
 
 
 def test_an_empty_layer_is_degenerate():
