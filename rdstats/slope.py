@@ -115,7 +115,7 @@ def summarize_slopes(slopes: xr.Dataset, *, level: float = 0.95, exclude_degener
     there = networks["reason"] != "missing"
     for name, source in _MEANS.items():
         if source in kept:
-            entering = there if source.startswith("a") else kept["slope"].notnull()  # accuracies, achieved ratio
+            entering = kept["slope"].notnull() if source in _OF_A_SLOPE else there
             result[name] = kept[source].broadcast_like(networks["slope"]).where(entering).mean(SEED)
     result["reason"] = _why_nothing(result["reason"], networks)
     result["n_networks"] = there.sum(SEED)
@@ -127,6 +127,7 @@ def summarize_slopes(slopes: xr.Dataset, *, level: float = 0.95, exclude_degener
     )  # fmt: skip
 
 
+_OF_A_SLOPE = {"spread_ratio", "cosine", "slope_expected", "slope_expected_error"}
 _MEANS = {
     "spread": "spread_ratio",
     "cosine": "cosine",
