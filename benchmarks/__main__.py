@@ -6,7 +6,7 @@ import importlib
 import platform
 import sys
 
-NAMES = ("training", "workers", "commands", "cubes")
+NAMES = ("training", "workers", "commands", "cubes", "analysis")
 
 
 def main(names: list[str]) -> None:

@@ -43,17 +43,22 @@ def write(path: Path, columns: list[Column], n_seeds: int, n_test: int, seed: in
     with CubeWriter(path, coords, attrs={"source": "simulated"}) as writer:
         for dataset, c in sets.items():
             writer.put({"dataset": dataset}, label=np.repeat(np.arange(c), n_test // c), n_classes=c)
+        right: dict[tuple[str, str, int], np.ndarray] = {}
         for d, a in dict.fromkeys((d, a) for d, a, _, _ in columns):
             for s in range(n_seeds):
                 where = {"seed": s, "dataset": d, "arch": a}
                 confusion, prediction = _draw(rng, sets[d], n_test, 0.9)
                 dense_id = f"{d}-{a}-{s}"
+                right[d, a, s] = prediction == np.repeat(np.arange(sets[d]), n_test // sets[d])
                 writer.put(where, confusion_dense=confusion, prediction_dense=prediction, dense_id=dense_id)
         for s in range(n_seeds):
             for d, a, m, r in columns:
                 where = {"seed": s, "dataset": d, "arch": a, "method": m, "ratio": r}
                 confusion, prediction = _draw(rng, sets[d], n_test, 0.9 - 0.02 * np.log2(r))
-                writer.put(where, confusion=confusion, prediction=prediction, status=DONE, achieved_ratio=r)
+                true = np.repeat(np.arange(sets[d]), n_test // sets[d])
+                both = np.bincount(true[right[d, a, s] & (prediction == true)], minlength=sets[d])
+                writer.put(where, confusion=confusion, prediction=prediction, both_correct=both, status=DONE,
+                           achieved_ratio=r)  # fmt: skip
 
 
 def _draw(rng: np.random.Generator, c: int, n_test: int, recall: float) -> tuple[np.ndarray, np.ndarray]:

@@ -15,15 +15,40 @@ _PUBLIC = {
     "rdstats.measures": ("accuracy", "balance", "score"),
     "rdstats.degeneracy": ("degenerate",),
     "rdstats.slope": ("slopes", "summarize_slopes"),
-    "rdstats.families": ("FAMILIES", "Family", "Member", "ratio_family", "run_family"),
-    "rdstats.control": ("against_control",),
-    "rdstats.analysis": ("Analysis", "analyze"),
+    "rdstats.regression": ("contributions", "intercept_model", "pooled"),
+    "rdstats.variance": ("recall_variance", "recall_variances"),
+    "rdstats.classes": ("per_class", "worst"),
+    "rdstats.columns": ("accuracies", "tradeoff"),
+    "rdstats.sampling": ("corrected_slopes", "sampling_terms", "weak_test_set"),
+    "rdstats.resampling": ("bca_intervals", "crossed_intervals", "fold_slopes"),
+    "rdstats.instrumented": ("instrumented_slopes", "retrain_null"),
+    "rdstats.single": ("class_changes", "pair_intervals"),
+    "rdstats.control": ("against_control", "control_differences"),
+    "rdstats.families": (
+        "FAMILIES",
+        "Family",
+        "Member",
+        "arch_family",
+        "dataset_family",
+        "declare",
+        "matched_family",
+        "method_by_arch_family",
+        "method_family",
+        "ratio_family",
+        "run_family",
+    ),
+    "rdstats.bayes": ("posterior",),
+    "rdstats.credible": ("posterior_summary",),
+    "rdstats.pair_probability": ("pair_probabilities",),
+    "rdstats.analysis": ("Analysis", "FamilyResult", "analyze"),
     "rdstats.errors": ("InputError",),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 
 # no public name may be one of these: importing the module would hide the name
-_MODULES = {"array", "charts", "pairing", "records", "report"} | {module.partition(".")[2] for module in _PUBLIC}
+_MODULES = {"array", "charts", "notes", "pairing", "records", "report", "tables"} | {
+    module.partition(".")[2] for module in _PUBLIC
+}
 
 __all__ = ["__version__", *sorted(_HOME)]
 

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from rdstats.array.moments import moments
+
 SEED, RATIO, METHOD, CLASS = "seed", "ratio", "method", "class"
 
 
@@ -70,3 +72,27 @@ def family_size(slopes: xr.Dataset) -> xr.DataArray:
     if METHOD in k.dims:
         k = k.where(~xr.apply_ufunc(np.vectorize(is_control, otypes=[bool]), k[METHOD]), 1)
     return k.where(k > 0, 1).astype(int)
+
+
+def with_seed(data: xr.Dataset, template: str) -> xr.Dataset:
+    """Return the data in memory, with a dimension ``seed`` of one label if variable `template` has none."""
+    return (data if SEED in data[template].dims else data.expand_dims(SEED)).compute()
+
+
+def seed_means(values: xr.DataArray) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
+    """Return mean, standard error sd/sqrt(n) (ddof 1; NaN below two values) and n over seeds, NaN skipped."""
+    n, mean, sd = xr.apply_ufunc(
+        moments, values, input_core_dims=[[SEED]], output_core_dims=[[], [], []], keep_attrs=False
+    )
+    return mean, sd / np.sqrt(n.where(n > 0)), n
+
+
+def of_columns(dense: xr.DataArray, there: xr.DataArray) -> xr.DataArray:
+    """Return dense values seed by seed of every column, NaN where none of its compressed networks is `there`.
+
+    Dense networks that differ between ratios are averaged over the ratios.
+    """
+    if RATIO in there.dims:
+        dense = dense.where(there).mean(RATIO) if RATIO in dense.dims else dense
+        there = there.any(RATIO)
+    return like(dense.where(there), there)

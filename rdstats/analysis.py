@@ -1,24 +1,49 @@
-"""The whole analysis of a cube in one call: slopes, their summary, a family of tests, the control, warnings."""
+"""The whole analysis of a cube in one call."""
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
 
-from rdstats._labelled import SEED, planned
-from rdstats.control import MARGIN, against_control
-from rdstats.cube import FAILED, class_counts
+from rdstats import notes
+from rdstats._labelled import RATIO, SEED, family_size
+from rdstats.bayes import posterior
+from rdstats.control import against_control, control_differences, controlled_methods
+from rdstats.cube import class_counts
 from rdstats.cube.counts import check_counts
-from rdstats.cube.schema import MISSING
+from rdstats.degeneracy import without_degenerate
 from rdstats.errors import InputError, nearest, one_of
-from rdstats.families import FAMILIES, Family, run_family
-from rdstats.slope import collapsed, slopes, summarize_slopes
+from rdstats.families import FAMILIES, Family, declare, run_family
+from rdstats.measures import balance
+from rdstats.resampling import bca_intervals, crossed_intervals, fold_slopes
+from rdstats.sampling import corrected_slopes, sampling_terms
+from rdstats.single import class_changes, pair_intervals
+from rdstats.slope import MARGIN, slopes, summarize_slopes
 
-IMBALANCE_NOTED = 1.05
-"""Ratio of the largest to the smallest class from which recall balances no longer add up to zero visibly."""
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from arviz import InferenceData
+
+AGAINST = ("sham", "one")
+FOLDS = 10
+"""Stratified folds of the test images for crossed intervals and cross-fitting."""
+CORRECTED = "slope_sampling_corrected"
+_DELTA = ("arch", "dataset")
+"""Families that a common control does not leave as they are."""
+_PREDICTIONS = ("prediction", "prediction_dense", "label")
+
+
+@dataclass(frozen=True)
+class FamilyResult:
+    """A family as it was declared, and its tests (`rdstats.run_family`)."""
+
+    family: Family
+    tests: xr.Dataset
 
 
 @dataclass(frozen=True)
@@ -30,18 +55,61 @@ class Analysis:
     counts : class counts of the cube.
     slopes : every network (`rdstats.slopes`).
     summary : slopes over seeds (`rdstats.summarize_slopes`).
-    family, tests : the declared comparisons and their results (`rdstats.run_family`).
+    families : the declared comparisons and their results.
     control : every pruned column against its control, None where there is none (`rdstats.against_control`).
+    corrected : sampling-corrected slopes (`rdstats.corrected_slopes`), None without what they need.
+    crossed : crossed intervals over seeds and test images of ``slope``, ``slope_sampling_corrected`` and
+        ``delta`` (a Dataset each, `rdstats.crossed_intervals`); empty without predictions.
+    bca : bootstrap intervals of the same quantities, from 20 seeds on, where they were asked for.
+    posterior : draws of every column's mean and standard deviation (`rdstats.posterior`), where asked for.
+    margin : equivalence margin on the slope scale.
+    pairs, changes : one pair of models: intervals over test images (`rdstats.pair_intervals`) and class by
+        class (`rdstats.class_changes`); None with several seeds, or without what they need.
+    without : the same analysis without degenerate networks; None where there are none.
     warnings : what a reader must know before believing the numbers, a line each.
     """
 
     counts: xr.Dataset
     slopes: xr.Dataset
     summary: xr.Dataset
-    family: Family
-    tests: xr.Dataset
+    families: tuple[FamilyResult, ...]
     control: xr.Dataset | None
+    corrected: xr.Dataset | None
+    crossed: dict[str, xr.Dataset]
+    bca: dict[str, xr.Dataset]
+    pairs: xr.Dataset | None
+    changes: xr.Dataset | None
+    posterior: InferenceData | None
+    without: Analysis | None
     warnings: tuple[str, ...]
+    margin: float
+
+    @property
+    def family(self) -> Family:
+        """The first family; `InputError` where none was run."""
+        return self._first().family
+
+    @property
+    def tests(self) -> xr.Dataset:
+        """The tests of the first family; `InputError` where none was run."""
+        return self._first().tests
+
+    def _first(self) -> FamilyResult:
+        if not self.families:
+            raise InputError("the analysis ran no family of tests")
+        return self.families[0]
+
+    @property
+    def margin_points(self) -> float | None:
+        """Return what the margin moves the worst class by, in points (hundredths) of the score.
+
+        A slope that is larger by the margin moves the balance of a class by margin x balance at unchanged
+        accuracy; the worst class of a dense network, on average over networks.  None where no network is known.
+        """
+        attrs = self.slopes.attrs
+        lowest = balance(self.counts, attrs["measure"], attrs["reference"])["balance_dense"].min("class")
+        deficit = float(-lowest.mean())
+        return None if np.isnan(deficit) else 100 * self.margin * deficit
 
     @property
     def test_images_per_class(self) -> tuple[int, int]:
@@ -50,28 +118,71 @@ class Analysis:
         return int(support.min().fillna(0)), int(support.max().fillna(0))
 
 
+@dataclass(frozen=True)
+class _Options:
+    level: float
+    margin: float
+    against: str
+    measure: str
+    families: tuple[str | Family, ...] | None
+    declared: dict[str, Any]
+    bootstrap: int
+    random_seed: int
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What is computed once, whichever networks are left out afterwards."""
+
+    counts: xr.Dataset
+    networks: xr.Dataset
+    terms: xr.Dataset | None
+    folds: xr.Dataset | None
+
+
 def analyze(
     cube: xr.Dataset,
     *,
-    family: str = "ratio",
+    family: str | Family | Sequence[str | Family] | None = None,
     measure: str = "recall",
     reference: str = "accuracy",
     correction: str = "bonferroni",
     level: float = 0.95,
     exclude_degenerate: bool = False,
     margin: float = MARGIN,
+    against: str | None = None,
+    pairs: Sequence[tuple[Any, Any]] | None = None,
+    order: Sequence[Any] | None = None,
+    arch: Mapping[str, str] | None = None,
+    alternative: str | None = None,
+    equal_variance: bool = False,
+    pair_by: str | None = None,
+    sampling: bool | None = None,
+    folds: int | None = None,
+    bootstrap: int = 0,
+    bayes: bool = False,
+    random_seed: int = 0,
 ) -> Analysis:
     """Analyse a cube.
 
     Parameters
     ----------
     cube : a cube with matrices before and after compression.
-    family : which comparisons are tested; ``ratio``: consecutive ratios (paper, Tables 1 to 4).
+    family : which comparisons are tested: a name of `FAMILIES`, ``all`` that the cube can answer, a `Family`,
+        or several of these; default: ``ratio`` where the cube has ratios and several seeds, else none.
     measure, reference : see `rdstats.slopes`.
     correction : ``bonferroni``, ``holm``, ``bh`` or ``none``, column by column.
     level : family-wise confidence level.
     exclude_degenerate : leave degenerate networks out of summary and tests.
     margin : equivalence margin against the control, on the slope scale.
+    against : ``sham``: against the control, default where there is one; ``one``: the paper's verdict alone.
+    pairs, order, arch, alternative, equal_variance, pair_by : how families are declared, see `rdstats.declare`.
+    sampling : correct slopes for the sampling of test images; default: where the cube has what it needs.
+    folds : stratified folds of test images for crossed intervals; 0: none; default 10 where the cube has
+        predictions.
+    bootstrap : resamples of BCa intervals (10,000 or more) as a check of the t intervals; 0: none.
+    bayes : draw the posterior of every column.
+    random_seed : root of the draws of bootstrap and posterior.
 
     Raises
     ------
@@ -87,82 +198,183 @@ def analyze(
     >>> rdstats.analyze(cube).summary["mean"].values.tolist()
     [1.0, 1.0]
     """
-    if family not in FAMILIES:
-        raise InputError(f"family {family!r}{nearest(family, FAMILIES)}; accepted is {one_of(FAMILIES)}")
+    families = _family_names(family)
     if not 0 < level < 1:
         raise InputError(f"level {level:g}: a number between 0 and 1 is accepted, such as .95")
+    if against not in (None, *AGAINST):
+        raise InputError(f"against {against!r}{nearest(str(against), AGAINST)}; accepted are {one_of(AGAINST)}")
     counts = class_counts(cube)
     if not all(counts[name].chunks is None for name in counts.data_vars):
         counts = counts.compute()
         check_counts(counts)
     networks = slopes(counts, measure, reference).compute()
-    declared = FAMILIES[family](networks, correction=correction, level=level)
-    tests = run_family(networks, declared, exclude_degenerate=exclude_degenerate)
-    summary = summarize_slopes(networks, level=level, exclude_degenerate=exclude_degenerate)
-    kept = _without_degenerate(networks) if exclude_degenerate else networks
-    control = against_control(kept, level=level, margin=margin)
-    return Analysis(counts, networks, summary, declared, tests, control, _warnings(counts, networks, summary, measure))
+    if against is None:
+        against = "sham" if controlled_methods(networks) else "one"
+    elif against == "sham" and not controlled_methods(networks):
+        raise InputError("--against sham: the cube has no control (method sham at ratio 1) for any of its methods")
+    declared = {
+        "correction": correction, "level": level, "pairs": pairs, "order": order, "arch": arch,
+        "alternative": alternative, "equal_variance": equal_variance or None, "pair_by": pair_by,
+    }  # fmt: skip
+    options = _Options(level, margin, against, measure, families, declared, bootstrap, random_seed)
+    parts = _Parts(
+        counts, networks, _terms(cube, counts, measure, reference, sampling), _folds(cube, measure, reference, folds)
+    )
+    result = _assemble(parts, options, exclude_degenerate)
+    pair, changes = _single(cube, counts, measure, reference, level)
+    degenerate = bool((networks["degenerate"] & (networks["reason"] != "missing")).any())
+    without = _assemble(parts, options, True) if degenerate and not exclude_degenerate else None
+    draws = posterior(networks, seed=random_seed) if bayes else None
+    return Analysis(**{**vars(result), "pairs": pair, "changes": changes, "posterior": draws, "without": without})
 
 
-def _without_degenerate(networks: xr.Dataset) -> xr.Dataset:
-    blank = ["slope", "spread_ratio", "cosine", "r_squared"]
-    return networks.assign({name: networks[name].where(~networks["degenerate"]) for name in blank})
+def _family_names(family: str | Family | Sequence[str | Family] | None) -> tuple[str | Family, ...] | None:
+    """Return the families asked for; None: the default; ``all`` stays a name."""
+    if family is None:
+        return None
+    several = (family,) if isinstance(family, str | Family) else tuple(family)
+    accepted = (*FAMILIES, "all")
+    for one in several:
+        if isinstance(one, str) and one not in accepted:
+            raise InputError(f"family {one!r}{nearest(one, accepted)}; accepted is {one_of(accepted)}")
+    return several
 
 
-def _warnings(counts: xr.Dataset, networks: xr.Dataset, summary: xr.Dataset, measure: str) -> tuple[str, ...]:
-    notes: list[str] = []
-    if scale := counts.attrs.get("scaled"):
-        text = _scale_text(str(scale))
-        notes.append(f"scaled run ({text}): shorter than the grid it is named after")
-    if "status" in networks:
-        for state, word in ((MISSING, "not finished"), (FAILED, "failed")):
-            if n := int((networks["status"] == state).sum()):
-                notes.append(f"cells of the grid {word}: {n}")
-    if n := int((summary["n_degenerate"]).sum()):
-        where = int((collapsed(summary) & planned(networks)).sum())
-        notes.append(f"degenerate networks (no classifiers any more): {n}; cells that read collapsed: {where}")
-    n_seeds = networks.sizes.get(SEED, 1)
-    if n_seeds < 5:
-        few = "one network only: no inference" if n_seeds == 1 else f"{n_seeds} seeds: too few for a verdict"
-        notes.append(f"{few} (5 are needed)")
-    notes += _ratio_warning(networks) + _balance_warning(counts, measure)
-    undefined = int((networks["reason"] == "undefined_class").sum())
-    if undefined:
-        notes.append(f"networks with a class whose {measure} is 0/0, so without a slope (undefined_class): {undefined}")
-    return tuple(notes)
+def _has_predictions(cube: xr.Dataset) -> bool:
+    return all(name in cube for name in _PREDICTIONS)
 
 
-def _scale_text(scale: str) -> str:
-    """Return ``seeds=2, epochs=0.1``; another program's text as it is."""
-    try:
-        return ", ".join(f"{key}={value:g}" for key, value in json.loads(scale).items())
-    except (ValueError, AttributeError):
-        return scale
+def _terms(
+    cube: xr.Dataset, counts: xr.Dataset, measure: str, reference: str, wanted: bool | None
+) -> xr.Dataset | None:
+    """Return the sampling terms where they can be had; refuse where they were asked for and cannot."""
+    if wanted is False:
+        return None
+    if measure == "recall" and "both_correct" in counts:
+        return sampling_terms(counts, measure, reference).compute()
+    if not _has_predictions(cube) and not wanted:
+        return None
+    terms = sampling_terms(cube, measure, reference).compute()
+    return terms if terms.attrs["estimator"] != "bounds" else None
 
 
-def _ratio_warning(networks: xr.Dataset) -> list[str]:
-    """Say where the achieved ratio is over 5 % from the nominal one, at its farthest cell."""
-    if "achieved_ratio" not in networks or "ratio" not in networks.coords:
-        return []
-    achieved = networks["achieved_ratio"]
-    achieved = achieved.mean(SEED) if SEED in achieved.dims else achieved
-    nominal = networks["ratio"].broadcast_like(achieved).transpose(*achieved.dims).values
-    off = np.abs(np.log(achieved.values / nominal))
-    if not (off > np.log(1.05)).any():
-        return []
-    farthest = np.unravel_index(np.nanargmax(off), off.shape)
-    is_really = f"{nominal[farthest]:g} is really {achieved.values[farthest]:.3g}"
-    return [f"achieved ratios differ from nominal ones: {is_really}"]
+def _folds(cube: xr.Dataset, measure: str, reference: str, folds: int | None) -> xr.Dataset | None:
+    if folds == 0 or SEED not in cube.dims or cube.sizes[SEED] < 3:
+        return None
+    if not _has_predictions(cube) and folds is None:
+        return None
+    return fold_slopes(cube, measure, reference, folds=FOLDS if folds is None else folds)
 
 
-def _balance_warning(counts: xr.Dataset, measure: str) -> list[str]:
-    support = counts["support"].where(counts["support"] > 0)
-    if measure != "recall":
-        return [f"balances of {measure} do not add up to zero: a line through the origin is an assumption"]
-    ratio = support.max("class") / support.min("class")
-    if not bool((ratio > IMBALANCE_NOTED).any()):
-        return []
-    return [
-        "test classes differ in size, up to "
-        f"{float(ratio.max()):.2f} to 1: a line through the origin is an approximation"
+def _single(
+    cube: xr.Dataset, counts: xr.Dataset, measure: str, reference: str, level: float
+) -> tuple[xr.Dataset | None, xr.Dataset | None]:
+    """Return intervals over test images and changes class by class, for a cube of single pairs."""
+    if counts.sizes.get(SEED, 1) > 1:
+        return None, None
+    source = counts if "both_correct" in counts else cube if _has_predictions(cube) else None
+    if source is None:
+        return None, None
+    pairs = pair_intervals(source, measure, reference, level=level) if measure == "recall" else None
+    return pairs, class_changes(source)
+
+
+def _assemble(parts: _Parts, options: _Options, exclude: bool) -> Analysis:
+    """Return the analysis of all networks, or of those that are no degenerate ones."""
+    networks = parts.networks
+    summary = summarize_slopes(networks, level=options.level, exclude_degenerate=exclude, margin=options.margin)
+    families, skipped = _families(networks, options, exclude)
+    kept = without_degenerate(networks) if exclude else networks
+    terms = parts.terms
+    if terms is not None and exclude:
+        terms = terms.assign(numerator=terms["numerator"].where(~networks["degenerate"]))
+    control = None
+    if options.against == "sham":
+        control = against_control(kept, level=options.level, margin=options.margin, terms=terms)
+    corrected = None
+    if terms is not None and SEED in networks.dims:
+        corrected = corrected_slopes(terms, level=options.level, k=family_size(networks))
+    lines = [
+        *notes.run_notes(parts.counts),
+        *notes.network_notes(networks, summary, options.measure),
+        *notes.balance_notes(parts.counts, options.measure),
+        *notes.control_notes(networks, control, options.against),
+        *notes.sampling_notes(corrected),
+        *notes.family_notes(one.tests for one in families),
+        *skipped,
     ]
+    return Analysis(
+        counts=parts.counts, slopes=networks, summary=summary, families=families, control=control,
+        corrected=corrected, crossed=_crossed(kept, corrected, parts.folds, options),
+        bca=_bca(kept, corrected, options), pairs=None, changes=None, posterior=None, without=None,
+        warnings=tuple(lines), margin=options.margin,
+    )  # fmt: skip
+
+
+def _families(
+    networks: xr.Dataset, options: _Options, exclude: bool
+) -> tuple[tuple[FamilyResult, ...], tuple[str, ...]]:
+    """Return the families asked for, and for ``all`` what could not be run and why."""
+    several = networks.sizes.get(SEED, 1) > 1
+    wanted = options.families
+    if wanted is None:
+        wanted = ("ratio",) if several and RATIO in networks["slope"].dims else ()
+    everything = "all" in wanted
+    names = [*(FAMILIES if everything else ()), *(one for one in wanted if one != "all")]
+    results, skipped = [], []
+    for name in names:
+        try:
+            results.append(_family(networks, name, options, exclude, lenient=everything))
+        except InputError as error:
+            if not everything or isinstance(name, Family) or not several:
+                raise
+            skipped.append(f"family {name} not run: {str(error).removeprefix(f'--family {name}: ')}")
+    return tuple(results), tuple(skipped)
+
+
+def _family(
+    networks: xr.Dataset, name: str | Family, options: _Options, exclude: bool, *, lenient: bool
+) -> FamilyResult:
+    family = name
+    if isinstance(family, str):
+        declared = dict(options.declared)
+        if lenient:  # a choice that belongs to one family is no error of the others
+            declared = {key: value for key, value in declared.items() if key not in ("pairs", "order")}
+            declared |= {"arch": declared["arch"] if name == "dataset" else None}
+        quantity = "delta" if options.against == "sham" and name in _DELTA else None
+        family = declare(family, networks, quantity=quantity, **declared)
+    return FamilyResult(family, run_family(networks, family, exclude_degenerate=exclude))
+
+
+def _crossed(
+    kept: xr.Dataset, corrected: xr.Dataset | None, folds: xr.Dataset | None, options: _Options
+) -> dict[str, xr.Dataset]:
+    """Return crossed intervals of slope, corrected slope and delta."""
+    if folds is None:
+        return {}
+    k, name = family_size(kept), CORRECTED
+    result = {"slope": crossed_intervals(kept["slope"], folds["slope"], level=options.level, k=k)}
+    if corrected is not None and bool(corrected[name].notnull().any()) and name in folds:
+        result["corrected"] = crossed_intervals(corrected[name], folds[name], level=options.level, k=k)
+    if options.against == "sham":
+        pieces = kept[["slope", "spread_ratio"]].assign(slope=folds["slope"], spread_ratio=abs(folds["slope"]))
+        whole, deleted = control_differences(kept), control_differences(pieces)
+        if whole is not None and deleted is not None:
+            own = k.sel({"method": whole["method"].values})
+            result["delta"] = crossed_intervals(whole["delta"], deleted["delta"], level=options.level, k=own)
+    return result
+
+
+def _bca(kept: xr.Dataset, corrected: xr.Dataset | None, options: _Options) -> dict[str, xr.Dataset]:
+    """Return bootstrap intervals of slope, corrected slope and delta, where they were asked for."""
+    if not options.bootstrap:
+        return {}
+    common: dict[str, Any] = {"level": options.level, "replicates": options.bootstrap, "seed": options.random_seed}
+    k = family_size(kept)
+    result = {"slope": bca_intervals(kept["slope"], k=k, **common)}
+    if corrected is not None and bool(corrected[CORRECTED].notnull().any()):
+        result["corrected"] = bca_intervals(corrected[CORRECTED], k=k, **common)
+    if options.against == "sham" and (differences := control_differences(kept)) is not None:
+        own = k.sel({"method": differences["method"].values})
+        result["delta"] = bca_intervals(differences["delta"], k=own, **common)
+    return result

@@ -57,3 +57,9 @@ def _reasons(counts: xr.Dataset, suffix: str, options: dict[str, float]) -> xr.D
         dask_gufunc_kwargs={"allow_rechunk": True}, output_dtypes=["U64"],
     )  # fmt: skip
     return result
+
+
+def without_degenerate(networks: xr.Dataset) -> xr.Dataset:
+    """Return slopes (`rdstats.slopes`) with those of degenerate networks blanked."""
+    blank = [name for name in ("slope", "spread_ratio", "cosine", "r_squared", "beta") if name in networks]
+    return networks.assign({name: networks[name].where(~networks["degenerate"]) for name in blank})

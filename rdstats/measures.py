@@ -90,3 +90,8 @@ def require_pair(counts: xr.Dataset) -> None:
     for name, stage in (("correct_dense", "confusion_dense (before)"), ("correct", "confusion (after)")):
         if name not in counts:
             raise InputError(f"the cube has no {stage}; a slope compares matrices before and after compression")
+
+
+def undefined(counts: xr.Dataset, values: xr.DataArray, stage: str = "") -> xr.DataArray:
+    """Return the networks in which a class with test images has no score: it is 0/0."""
+    return ((counts["support" + stage] > 0) & values.isnull()).any("class")

@@ -31,8 +31,8 @@ def slopes(cube: xr.Dataset, measure: str = "recall", reference: str = "accuracy
     -------
     Dataset over the cell dimensions:
 
-    - ``slope, spread_ratio, cosine, r_squared``; NaN with a ``reason`` (``missing``, ``undefined_class``,
-      ``no_spread``);
+    - ``slope, spread_ratio, cosine, r_squared``, and ``beta``, the slope of the balances that are not
+      normalised (slope = A/A' beta); NaN with a ``reason`` (``missing``, ``undefined_class``, ``no_spread``);
     - ``slope_expected``: the slope if every class moved by one common log-odds shift to the accuracy after
       (both networks' scores shrunk alike); ``slope_expected_error``: if every class's error odds grew by one
       factor; ``slope_excess``: log of slope over expected slope;
@@ -41,17 +41,14 @@ def slopes(cube: xr.Dataset, measure: str = "recall", reference: str = "accuracy
 
     Source: paper, section 5; the expected slopes are this project's.
     """
-    counts = class_counts(cube)
-    require_pair(counts)
-    check_dense_ids(counts)
-    balances = balance(counts, measure, reference)
-    # a network that is missing on either side has no class present
-    present = (counts["support"] > 0) & (counts["support_dense"] > 0)
+    counts, balances, present = paired_balances(cube, measure, reference)
     pair = [balances["normalized_balance_dense"], balances["normalized_balance"], present]
     template = counts["correct"].isel({CLASS: 0}, drop=True)
     result = xr.Dataset(attrs={"measure": measure, "reference": reference})
     for name in ("slope", "spread_ratio", "cosine", "r_squared"):
         result[name] = like(over_classes(getattr(array, name), *pair), template)
+    beta = over_classes(array.slope, balances["balance_dense"], balances["balance"], present)
+    result["beta"] = like(beta, template).where(result["slope"].notnull())
     result["reason"] = like(over_classes(array.slope_reason, *pair, dtype="U16"), template)
     shares = accuracy(counts)
     result["accuracy"], result["accuracy_dense"] = shares["accuracy"], shares["accuracy_dense"]
@@ -63,6 +60,18 @@ def slopes(cube: xr.Dataset, measure: str = "recall", reference: str = "accuracy
     result = result.merge(degenerate(counts), join="exact")
     extra = [name for name in ("status", "dense_id", "achieved_ratio", "target_ratio") if name in counts]
     return result.assign({name: counts[name] for name in extra})
+
+
+def paired_balances(cube: xr.Dataset, measure: str, reference: str) -> tuple[xr.Dataset, xr.Dataset, xr.DataArray]:
+    """Return class counts, balances, and which classes were tested in both networks of a pair.
+
+    A network that is missing on either side has no class present.
+    """
+    counts = class_counts(cube)
+    require_pair(counts)
+    check_dense_ids(counts)
+    present = (counts["support"] > 0) & (counts["support_dense"] > 0)
+    return counts, balance(counts, measure, reference), present
 
 
 def _expected(counts: xr.Dataset, measure: str, reference: str) -> dict[str, xr.DataArray]:
@@ -81,7 +90,13 @@ def _expected(counts: xr.Dataset, measure: str, reference: str) -> dict[str, xr.
     }
 
 
-def summarize_slopes(slopes: xr.Dataset, *, level: float = 0.95, exclude_degenerate: bool = False) -> xr.Dataset:
+MARGIN = 0.10
+"""Default equivalence margin on the slope scale."""
+
+
+def summarize_slopes(
+    slopes: xr.Dataset, *, level: float = 0.95, exclude_degenerate: bool = False, margin: float = MARGIN
+) -> xr.Dataset:
     """Summarise slopes over seeds: mean, t interval, and the paper's verdict against 1.
 
     Intervals are simultaneous over the k planned ratios of a column (its control not counted), each at
@@ -93,13 +108,15 @@ def summarize_slopes(slopes: xr.Dataset, *, level: float = 0.95, exclude_degener
     slopes : result of `slopes`.
     level : family-wise confidence level of a column.
     exclude_degenerate : leave degenerate networks out.
+    margin : equivalence margin of the slope around 1, for ``p_equivalent``.
 
     Returns
     -------
     Dataset over the cell dimensions without ``seed``: ``mean, sd, n``, ``interval (..., ci_bound)``,
     ``level`` of each interval and ``k``, ``verdict`` (``<``, ``>``, ``?``, or ``collapsed (j of n)`` where more
-    than a tenth of the networks is degenerate), means of ``spread, cosine, expected, accuracy,
-    accuracy_dense, achieved_ratio``, ``n_degenerate``, ``n_networks`` and ``reason``.
+    than a tenth of the networks is degenerate), means of ``beta, spread, cosine, r_squared, expected,
+    accuracy, accuracy_dense, achieved_ratio``, ``n_degenerate``, ``n_networks``, ``reason``, and ``p_equivalent``:
+    two one-sided tests of ``|mean slope - 1| < margin``, to be compared with ``(1 - level)/k``.
 
     Source: paper, section 6.2 (t intervals, Bonferroni over a column's ratios).
     """
@@ -112,6 +129,9 @@ def summarize_slopes(slopes: xr.Dataset, *, level: float = 0.95, exclude_degener
     lower, upper = (stats["interval"].sel(ci_bound=bound).values for bound in BOUNDS)
     verdict = array.verdict(lower, upper, stats["n"].values, stats["reason"].values)
     result["verdict"] = (stats["n"].dims, verdict.astype(object))
+    tost = array.tost(*(stats[name].values for name in ("mean", "sd", "n")), margin=margin, level=level,
+                      k=k.transpose(*stats["n"].dims).values, null=1.0)  # fmt: skip
+    result["p_equivalent"] = (stats["n"].dims, np.asarray(tost.p))
     there = networks["reason"] != "missing"
     for name, source in _MEANS.items():
         if source in kept:
@@ -127,10 +147,12 @@ def summarize_slopes(slopes: xr.Dataset, *, level: float = 0.95, exclude_degener
     )  # fmt: skip
 
 
-_OF_A_SLOPE = {"spread_ratio", "cosine", "slope_expected", "slope_expected_error"}
+_OF_A_SLOPE = {"beta", "spread_ratio", "cosine", "r_squared", "slope_expected", "slope_expected_error"}
 _MEANS = {
+    "beta": "beta",
     "spread": "spread_ratio",
     "cosine": "cosine",
+    "r_squared": "r_squared",
     "expected": "slope_expected",
     "expected_error": "slope_expected_error",
     "accuracy": "accuracy",

@@ -13,7 +13,7 @@ from rdcli.analyze import Correction, CubePath, Exclude, FamilyName, Level, Meas
 def report(
     cube: CubePath,
     output: Annotated[Path, typer.Option(help="The page to write.")] = Path("report.html"),
-    family: FamilyName = "ratio",
+    family: FamilyName = None,
     measure: Measure = "recall",
     reference: Reference = "accuracy",
     correction: Correction = "bonferroni",
@@ -25,14 +25,14 @@ def report(
 
     Example: rd report results.nc --output report.html
     """
-    from rdcli.analyze import analysis_of
+    from rdcli.analyze import analysis_of, family_of
     from rdcli.errors import refuse_same
     from rdstats.files import check_writable
     from rdstats.report import finding, write_report
 
     check_writable(output)
     refuse_same(output, cube)
-    analysis = analysis_of(cube, select, exclude, family=family, measure=measure, reference=reference,
+    analysis = analysis_of(cube, select, exclude, family=family_of(family), measure=measure, reference=reference,
                            correction=correction, level=level)  # fmt: skip
     write_report(analysis, output)
     typer.echo(f"cube:   {cube}\nreport: {output}\n\n{finding(analysis)}")

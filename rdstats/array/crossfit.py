@@ -44,7 +44,7 @@ def half_splits(labels: ArrayLike, *, splits: int, generator: np.random.Generato
     """
     if splits < 1:
         raise InputError(f"splits: received {splits!r}, accepted: 1 or more")
-    truth = _truth(labels)
+    truth = whole_labels(labels)
     shape = (splits, truth.size)
     order = np.lexsort((generator.random(shape), np.broadcast_to(truth, shape)), axis=-1)
     ordered = np.sort(truth)
@@ -117,7 +117,7 @@ def crossfit_terms(
     """
     if classes < 1:
         raise InputError(f"classes: received {classes!r}, accepted: 1 or more")
-    truth = _truth(labels)
+    truth = whole_labels(labels)
     refuse("labels", truth, truth >= classes, f"classes are 0 to {classes - 1}")
     one, two = (_predictions(name, part, truth, classes) for name, part in (("before", before), ("after", after)))
     first = as_flags("halves", halves)
@@ -156,12 +156,12 @@ def _balances(
     return result[0][0], result[1][0], result[2][1]
 
 
-def _truth(labels: ArrayLike) -> FloatArray:
-    """Labels as whole numbers without gaps."""
-    truth = as_float("labels", labels)
+def whole_labels(labels: ArrayLike, *, name: str = "labels") -> FloatArray:
+    """Labels of the images as whole numbers without gaps."""
+    truth = as_float(name, labels)
     if truth.ndim != 1 or not truth.size:
-        raise InputError(f"labels: expected shape (images,), received {truth.shape}")
-    refuse("labels", truth, ~((truth >= 0) & (truth == np.floor(truth))), "labels are whole numbers, 0 or more")
+        raise InputError(f"{name}: expected shape (images,), received {truth.shape}")
+    refuse(name, truth, ~((truth >= 0) & (truth == np.floor(truth))), f"{name} are whole numbers, 0 or more")
     return truth
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from rdstats.array.counts import part_and_whole
 from rdstats.array.moments import moments, no_variation, seeds_reason
-from rdstats.array.numeric import FloatArray, first_reason
+from rdstats.array.numeric import FloatArray, IntArray, TextArray, divide, first_reason, widen
 from rdstats.array.pooling import MIN_STRENGTH, JackknifeInterval, jackknife_error, jackknife_interval
 from rdstats.array.sampling import slope_sampling_corrected, strength
 from rdstats.array.validate import as_counts, as_float, broadcast, check_classes
@@ -15,6 +17,19 @@ from rdstats.errors import InputError
 
 # Without one image a class must still have two, or its sampling variance is not known.
 MIN_IMAGES = 3
+
+
+class CrossedInterval(NamedTuple):
+    """Mean, standard deviation and number of seeds; its error, bounds, the images' share of it, and a reason."""
+
+    estimate: FloatArray
+    sd: FloatArray
+    se: FloatArray
+    n: IntArray
+    lower: FloatArray
+    upper: FloatArray
+    image_share: FloatArray
+    reason: TextArray
 
 
 def image_jackknife(
@@ -92,7 +107,7 @@ def image_jackknife(
 
 def crossed_interval(
     slopes: ArrayLike, deleted: ArrayLike, *, level: float = 0.95, k: ArrayLike = 1
-) -> JackknifeInterval:
+) -> CrossedInterval:
     """Interval of a mean slope over seeds that share their test images, for other seeds and other images.
 
     Var = s^2 / n + max(0, (n V_img - v) / (n - 1)). s^2 is the variance between seeds, V_img the jackknife
@@ -112,10 +127,11 @@ def crossed_interval(
 
     Returns
     -------
-    JackknifeInterval
-        Each `(...)`: `estimate` (mean slope), `se`, `n` seeds, bounds from t with n - 1 degrees of freedom,
-        `strength` NaN (not used), and `reason`: "" (fine), "missing" (n = 0), "too_few_seeds" (n < 3: NaN
-        bounds), "no_variation" (neither seeds nor folds differ: both bounds are the estimate).
+    CrossedInterval
+        Each `(...)`: `estimate` (mean slope), `sd` s between the seeds, `se` (NaN below two seeds), `n` seeds,
+        bounds from t with n - 1 degrees of freedom, `image_share`, the second term's share of Var (in [0, 1];
+        NaN where Var is 0 or not known), and `reason`: "" (fine), "missing" (n = 0), "too_few_seeds" (n < 3:
+        NaN bounds), "no_variation" (neither seeds nor folds differ: both bounds are the estimate).
 
     Raises
     ------
@@ -132,8 +148,8 @@ def crossed_interval(
     >>> slopes = [1.0, 1.2, 1.1, 1.3, 0.9]
     >>> deleted = [[slope - 0.02, slope + 0.02] for slope in slopes]
     >>> result = crossed_interval(slopes, deleted)
-    >>> result.se.round(4).tolist()
-    0.0735
+    >>> result.se.round(4).tolist(), result.image_share.round(4).tolist()
+    (0.0735, 0.0741)
     """
     values, folds = as_float("slopes", slopes), as_float("deleted", deleted)
     if not values.ndim or folds.ndim < 2 or folds.shape[-1] < 2:
@@ -151,9 +167,13 @@ def crossed_interval(
     own = moments(np.where(known, jackknife_error(folds, everywhere) ** 2, np.nan)).mean
     size = np.maximum(n, 2.0)
     shared = np.maximum(0.0, (n * jackknife_error(together, everywhere) ** 2 - own) / (size - 1))
-    se = np.sqrt(sd**2 / size + shared)
+    variance = np.asarray(sd**2 / size + shared)
+    share = divide(shared, variance, variance > 0)
+    se = np.sqrt(variance)
     reason = seeds_reason(n, no_variation(se, mean))
-    return jackknife_interval(mean, se, n, np.full(mean.shape, np.nan), reason, level=level, k=k)
+    ends = jackknife_interval(mean, se, n, share, reason, level=level, k=k)
+    sd = widen(sd, ends.se.shape)
+    return CrossedInterval(ends.estimate, sd, ends.se, ends.n, ends.lower, ends.upper, ends.strength, ends.reason)
 
 
 def _without_one_image(

@@ -21,6 +21,7 @@ from rdstats.array.pooling import (
 )
 from rdstats.array.sampling import SlopeTerms
 from rdstats.array.validate import as_float, broadcast
+from rdstats.errors import InputError
 
 
 class SeedSlopes(NamedTuple):
@@ -74,7 +75,43 @@ def seed_slopes(terms: SlopeTerms, *, axis: int = -1) -> SeedSlopes:
     return SeedSlopes(np.moveaxis(value, -1, axis), median, np.moveaxis(reason, -1, axis))
 
 
-def pooled_slope(terms: SlopeTerms, *, level: float = 0.95, k: ArrayLike = 1, axis: int = -1) -> JackknifeInterval:
+def weak_test_set(strength: ArrayLike, *, axis: int = -1) -> BoolArray:
+    """Whether a test set is too small for the slopes of single networks: median strength below 4.
+
+    Parameters
+    ----------
+    strength : array_like
+        Strength of the networks of a column along `axis`, see `strength`; NaN is dropped.
+    axis : int
+        Axis of the seeds.
+
+    Returns
+    -------
+    ndarray of bool
+        Without the seeds; also where no strength is known.
+
+    Raises
+    ------
+    InputError
+        If values are not numbers.
+
+    Examples
+    --------
+    >>> weak_test_set([[8.0, 9.0, 3.0], [1.5, 4.5, 2.0]]).tolist()
+    [False, True]
+    """
+    values = np.moveaxis(as_float("strength", strength, finite=False), axis, -1)
+    return np.asarray(~(column_median(values) >= MIN_STRENGTH))
+
+
+def pooled_slope(
+    terms: SlopeTerms,
+    *,
+    level: float = 0.95,
+    k: ArrayLike = 1,
+    axis: int = -1,
+    deleted: ArrayLike | None = None,
+) -> JackknifeInterval:
     """Pooled sampling-corrected slope, sum (A / A') N / sum D over seeds, with a delete-one-seed interval.
 
     estimate +- t se, se^2 = (n - 1) / n sum_i (theta_i - mean)^2, theta_i the pooled slope without seed i,
@@ -90,13 +127,16 @@ def pooled_slope(terms: SlopeTerms, *, level: float = 0.95, k: ArrayLike = 1, ax
     k : array_like
         Number of simultaneous intervals.
     axis : int
-        Axis of the seeds.
+        Axis of the seeds, counted in the terms.
+    deleted : array_like, optional
+        Denominators without the images of one fold, in the shape of the terms with an axis of G folds behind
+        it, the same folds for all seeds; see `fold_terms`.
 
     Returns
     -------
     JackknifeInterval
         Without the seeds: `estimate`, `se` (NaN below two seeds), `n` seeds, bounds, `strength` of the pooled
-        denominator, sum D / sqrt(sum error^2) (NaN where an error is not known: then it decides nothing), and
+        denominator, sum D over its error (NaN where that is not known: then it decides nothing), and
         `reason`: "" (fine), "missing" (n = 0), "not_estimable" (strength below 4 or sum D not above 0:
         estimate NaN), "too_few_seeds" (n < 3: bounds NaN), "no_variation" (both bounds are the estimate).
 
@@ -107,9 +147,10 @@ def pooled_slope(terms: SlopeTerms, *, level: float = 0.95, k: ArrayLike = 1, ax
 
     Notes
     -----
-    Ratios are never averaged, so a weak network has little weight. The strength treats the sampling errors
-    of the seeds as independent: it is too high where networks err on the same images. Miller, Biometrika 61
-    (1974), 1-15.
+    Ratios are never averaged, so a weak network has little weight. Without `deleted` the error of sum D is
+    sqrt(sum error^2), as if the sampling errors of the seeds were independent: the strength is too high where
+    networks err on the same images. With `deleted` it is the jackknife error of sum D over the folds, which are
+    left out for all seeds at once. Miller, Biometrika 61 (1974), 1-15.
 
     Examples
     --------
@@ -124,7 +165,10 @@ def pooled_slope(terms: SlopeTerms, *, level: float = 0.95, k: ArrayLike = 1, ax
     column, error = _column(terms, axis)
     n = np.asarray(column.known.sum(axis=-1), dtype=np.int64)
     total = column.denominator.sum(axis=-1)
-    pooled = signal_to_noise(total, np.sqrt(np.where(column.known, error**2, 0.0).sum(axis=-1)))
+    noise = np.sqrt(np.where(column.known, error**2, 0.0).sum(axis=-1))
+    if deleted is not None:
+        noise = _shared_error(deleted, column.known, axis, noise)
+    pooled = signal_to_noise(total, noise)
     estimate, deleted = pooled_ratio(column)
     hopeless = ((pooled < MIN_STRENGTH) | ~(total > 0)) & (n > 0)
     estimate = np.where(hopeless, np.nan, estimate)
@@ -132,6 +176,18 @@ def pooled_slope(terms: SlopeTerms, *, level: float = 0.95, k: ArrayLike = 1, ax
     others = seeds_reason(n, no_variation(se, estimate))
     reason = np.where(hopeless, np.str_("not_estimable"), others)
     return jackknife_interval(estimate, se, n, pooled, reason, level=level, k=k)
+
+
+def _shared_error(deleted: ArrayLike, known: BoolArray, axis: int, otherwise: FloatArray) -> FloatArray:
+    """Jackknife error over folds of the sum of the known denominators, `otherwise` where a fold is not known."""
+    folds = as_float("deleted", deleted)
+    if folds.ndim < 2 or folds.shape[-1] < 2:
+        raise InputError(f"deleted: expected an axis of 2 or more folds behind the terms, received {folds.shape}")
+    folds = np.moveaxis(folds, axis if axis >= 0 else axis - 1, -2)
+    broadcast(terms=known, deleted=folds[..., 0])
+    total = np.where(known[..., np.newaxis], folds, 0.0).sum(axis=-2)
+    error = jackknife_error(total, np.ones(folds.shape[-1]))
+    return np.where(np.isnan(total).any(axis=-1), otherwise, error)
 
 
 def _column(terms: SlopeTerms, axis: int) -> tuple[Column, FloatArray]:

@@ -1,7 +1,7 @@
 """The slope of a pair of networks and its two factors: spread ratio and cosine.
 
-All four functions take normalised balances before and after. On unnormalised balances `slope` is the beta
-of the specification, with alpha = (A / A') beta; the cosine is the same on both scales.
+All functions take normalised balances before and after. On unnormalised balances `slope` is the beta of the
+specification, with alpha = (A / A') beta; the cosine is the same on both scales.
 """
 
 from __future__ import annotations
@@ -15,7 +15,17 @@ from rdstats.array.numeric import ROUNDING, BoolArray, FloatArray, TextArray, di
 from rdstats.array.validate import as_flags, as_float, check_classes
 
 
-class _Sums(NamedTuple):
+class Pair(NamedTuple):
+    """Balances of the classes that take part (others 0) `(..., C)`; which do, and why a pair has no slope."""
+
+    x: FloatArray
+    y: FloatArray
+    here: BoolArray
+    missing: BoolArray
+    undefined: BoolArray
+
+
+class PairSums(NamedTuple):
     """Sums over the classes of a pair, and why they are not usable."""
 
     xx: FloatArray
@@ -28,6 +38,10 @@ class _Sums(NamedTuple):
     @property
     def usable(self) -> BoolArray:
         return ~(self.missing | self.undefined | self.flat)
+
+    @property
+    def reason(self) -> TextArray:
+        return first_reason((self.missing, "missing"), (self.undefined, "undefined_class"), (self.flat, "no_spread"))
 
 
 def slope(before: ArrayLike, after: ArrayLike, present: ArrayLike | None = None) -> FloatArray:
@@ -65,7 +79,7 @@ def slope(before: ArrayLike, after: ArrayLike, present: ArrayLike | None = None)
     >>> slope([1 / 8, -1 / 8], [1 / 6, -1 / 6]).round(4).tolist()
     1.3333
     """
-    sums = _sums(before, after, present)
+    sums = pair_sums(pair_of(before, after, present))
     return divide(sums.xy, sums.xx, sums.usable)
 
 
@@ -96,7 +110,7 @@ def spread_ratio(before: ArrayLike, after: ArrayLike, present: ArrayLike | None 
     >>> spread_ratio([0.1, -0.1], [-0.2, 0.2]).round(4).tolist()
     2.0
     """
-    sums = _sums(before, after, present)
+    sums = pair_sums(pair_of(before, after, present))
     return np.asarray(np.sqrt(divide(sums.yy, sums.xx, sums.usable)))
 
 
@@ -128,7 +142,7 @@ def cosine(before: ArrayLike, after: ArrayLike, present: ArrayLike | None = None
     >>> cosine([0.1, -0.1], [-0.2, 0.2]).round(4).tolist()
     -1.0
     """
-    sums = _sums(before, after, present)
+    sums = pair_sums(pair_of(before, after, present))
     value = divide(sums.xy, np.sqrt(sums.xx) * np.sqrt(sums.yy), sums.usable & (sums.yy > 0))
     return np.asarray(np.clip(value, -1.0, 1.0))
 
@@ -194,12 +208,11 @@ def slope_reason(before: ArrayLike, after: ArrayLike, present: ArrayLike | None 
     >>> slope_reason([[0.1, -0.1, nan], [0.1, -0.1, 0.0], [0.0, 0.0, nan]], [0.2, -0.2, nan]).tolist()
     ['', 'undefined_class', 'no_spread']
     """
-    sums = _sums(before, after, present)
-    return first_reason((sums.missing, "missing"), (sums.undefined, "undefined_class"), (sums.flat, "no_spread"))
+    return pair_sums(pair_of(before, after, present)).reason
 
 
-def _sums(before: ArrayLike, after: ArrayLike, present: ArrayLike | None) -> _Sums:
-    """Sums of squares and products over the classes that take part."""
+def pair_of(before: ArrayLike, after: ArrayLike, present: ArrayLike | None) -> Pair:
+    """Return the balances of a pair and the classes that take part, all of one shape."""
     first, second = as_float("before", before), as_float("after", after)
     check_classes(before=first, after=second)
     gone_first, gone_second = np.isnan(first), np.isnan(second)
@@ -210,12 +223,18 @@ def _sums(before: ArrayLike, after: ArrayLike, present: ArrayLike | None) -> _Su
         here = as_flags("present", present)
         check_classes(before=first, after=second, present=here)
         missing = ~here.any(axis=-1)
-    x, y = _rounded(first, here), _rounded(second, here)
-    shape = np.broadcast_shapes(x.shape, y.shape)[:-1]
-    xx, xy, yy = ((a * b).sum(axis=-1) for a, b in ((x, x), (x, y), (y, y)))
     undefined = (here & (gone_first | gone_second)).any(axis=-1) & ~missing
-    flat = (xx == 0) & ~missing & ~undefined
-    return _Sums(*(np.broadcast_to(part, shape) for part in (xx, xy, yy, missing, undefined, flat)))
+    # one layout in memory, so that sums of equal values are equal to the last bit
+    x, y, here = map(np.ascontiguousarray, np.broadcast_arrays(_rounded(first, here), _rounded(second, here), here))
+    return Pair(x, y, here, *(np.broadcast_to(part, x.shape[:-1]) for part in (missing, undefined)))
+
+
+def pair_sums(pair: Pair) -> PairSums:
+    """Return the sums of squares and products over the classes that take part."""
+    x, y = pair.x, pair.y
+    xx, xy, yy = (np.asarray((a * b).sum(axis=-1)) for a, b in ((x, x), (x, y), (y, y)))
+    flat = (xx == 0) & ~pair.missing & ~pair.undefined
+    return PairSums(xx, xy, yy, pair.missing, pair.undefined, flat)
 
 
 def _rounded(values: FloatArray, here: BoolArray) -> FloatArray:

@@ -37,7 +37,7 @@ def select(data: T, **labels: Any) -> T:
         present = data[dim].values.tolist()
         positions = []
         for label in _several(wanted):
-            found = _position(present, label)
+            found = position(present, label)
             if found is None:
                 raise InputError(
                     f"{dim}={label} is not in the data{nearest(str(label), map(_text, present))}; "
@@ -58,7 +58,7 @@ def _text(label: Any) -> str:
     return f"{label:g}" if isinstance(label, float) else str(label)
 
 
-def _position(present: list[Any], label: Any) -> int | None:
+def position(present: list[Any], label: Any) -> int | None:
     """Match numbers by value, also when given as text; everything else as text."""
     for i, candidate in enumerate(present):
         if isinstance(candidate, int | float):

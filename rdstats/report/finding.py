@@ -12,7 +12,7 @@ from rdstats._labelled import METHOD, RATIO, SEED, is_control
 from rdstats.analysis import Analysis
 from rdstats.array.control import CLAIMS
 from rdstats.records import Record, control_records, slope_records
-from rdstats.report.tables import interval, label, number
+from rdstats.tables.table import interval, label, number
 
 MIN_SEEDS = 5
 MAX_GROUPS = 5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,10 @@ from rdstats._version import __version__
 from rdstats.analysis import Analysis, analyze
 from rdstats.errors import InputError
 from rdstats.files import check_writable, write_document
-from rdstats.records import Record, control_records, slope_records, test_records
 from rdstats.report.finding import finding
-from rdstats.report.tables import NONE, Table, control_table, family_table, label, summary_table
+from rdstats.tables.families import family_tables
+from rdstats.tables.slopes import control_tables, summary_tables
+from rdstats.tables.table import NONE, Table, label
 
 if TYPE_CHECKING:
     from rdstats.charts import Panel
@@ -29,6 +30,10 @@ _REASONS = {
     "no_spread": "all classes of the dense network have one score",
     "no_variation": "all networks give the same value",
     "too_few_seeds": "too few networks",
+    "no_control": "the method has no control",
+    "unmatched_ratio": "the achieved ratios differ",
+    "weak_denominator": "the dense networks' spread is too weak against the sampling of test images",
+    "not_estimable": "the test set is too weak",
 }
 _CHARTS = {
     "delta": "Slope minus the control's slope against pruning ratio",
@@ -82,7 +87,7 @@ def render_html(analysis: Analysis) -> str:
 def _context(analysis: Analysis) -> dict[str, Any]:
     from rdstats.charts import delta_panels, slope_panels
 
-    control = control_table(analysis)
+    control = control_tables(analysis)
     return {
         "name": str(analysis.counts.attrs.get("grid_name") or ""),
         "measure": analysis.slopes.attrs["measure"],
@@ -90,9 +95,9 @@ def _context(analysis: Analysis) -> dict[str, Any]:
         "margin": analysis.control.attrs["margin"] if analysis.control is not None else None,
         "delta": _figures("delta", delta_panels, analysis) if control else [],
         "slopes": _figures("slopes", slope_panels, analysis),
-        "summary": _view(summary_table(analysis), slope_records(analysis)),
-        "control": _view(control, control_records(analysis)) if control else None,
-        "family": _view(family_table(analysis), test_records(analysis)),
+        "summary": [_view(part) for part in summary_tables(analysis)],
+        "control": [_view(part) for part in control],
+        "families": [_view(part) for part in family_tables(analysis)],
         "warnings": analysis.warnings,
         "run": run_facts(analysis),
         "attributes": _nested_attributes(analysis.counts.attrs),
@@ -136,17 +141,17 @@ class TableView:
     numeric: list[bool]
 
 
-def _view(table: Table, records: Sequence[Record]) -> TableView:
+def _view(table: Table) -> TableView:
+    reasons = table.reasons or ("",) * len(table.rows)
     rows = [
-        [Cell(text, _reason(record) if text == NONE else "") for text in row]
-        for row, record in zip(table.rows, records, strict=True)
+        [Cell(text, _reason(reason) if text == NONE else "") for text in row]
+        for row, reason in zip(table.rows, reasons, strict=True)
     ]
     numeric = [table.is_numeric(i) for i in range(len(table.columns))]
     return TableView(table, rows, numeric)
 
 
-def _reason(record: Record) -> str:
-    reason = str(record["reason"] or "")
+def _reason(reason: str) -> str:
     return _REASONS.get(reason, reason.replace("_", " ")) or "no value"
 
 

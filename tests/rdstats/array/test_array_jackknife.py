@@ -92,6 +92,9 @@ def test_crossed_variance_by_hand():
     shared = crossed_interval(slopes, slopes[:, None] + np.array([-0.1, 0.1]))
     # each seed's and the mean's jackknife variance are .01: shared part (3 - 1)/2 x .01
     np.testing.assert_allclose(shared.se**2, np.var(slopes, ddof=1) / 3 + 0.01, rtol=1e-12)
+    np.testing.assert_allclose(shared.image_share, 0.01 / (np.var(slopes, ddof=1) / 3 + 0.01), rtol=1e-12)
+    np.testing.assert_allclose([result.sd, shared.sd], 0.1, rtol=1e-12)
+    assert result.image_share == 0
 
 
 def test_crossed_variance_is_that_of_a_mean_over_seeds_and_images():
@@ -120,6 +123,9 @@ def test_missing_seeds_in_the_crossed_interval():
     assert crossed_interval(slopes[3:], deleted[3:]).reason == "missing"
     constant = crossed_interval([1.0, 1.0, 1.0], np.ones((3, 2)))
     assert (constant.reason, constant.lower) == ("no_variation", 1)
+    assert np.isnan(constant.image_share)
+    many = crossed_interval(slopes[:3], deleted[:3], k=[1, 2])
+    assert {part.shape for part in many} == {(2,)}
 
 
 def test_wrong_input():

@@ -113,6 +113,106 @@ def cubes():
     return {name: random_cube(name) for name in VARIANTS}
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def designed():
+    """Return `designed_cube`."""
     return designed_cube
+
+
+SETS = {"tri": (60, 40, 50), "four": (45, 30, 60, 55)}
+PREDICTED_DIMS = {
+    "full": ("seed", "dataset", "method", "ratio"),
+    "other order": ("ratio", "dataset", "seed", "method"),
+    "no seed": ("dataset", "method", "ratio"),
+    "no dataset": ("seed", "ratio"),
+    "pair": (),
+}
+
+
+def predicted_cube(dims, *, easy=(0.95, 0.6, 0.8, 0.45), change=0.15, n_seeds=4, scale=1, noise=0):
+    """Return a cube with the predictions of every network; "tri" has three classes and fewer images.
+
+    Compression redraws a share `change` of the predictions. With methods and ratios there is one missing cell and
+    a grid: sham at ratio 1, mp at 2 and 4.
+    """
+    labels = LABELS | {"seed": list(range(10, 10 + n_seeds))}
+    rng = np.random.default_rng([23, noise])
+    shape = tuple(len(labels[d]) for d in dims)
+    sets = {name: np.repeat(np.arange(len(sizes)), np.array(sizes) * scale) for name, sizes in SETS.items()}
+    sets = sets if "dataset" in dims else {"": sets["four"]}
+    images = max(map(len, sets.values()))
+    truth = np.full((len(sets), images), np.nan)
+    for row, own in zip(truth, sets.values(), strict=True):
+        row[: len(own)] = rng.permutation(own)
+
+    def network(which, start=None):
+        own = truth[which]
+        n = 4 if np.nanmax(own) == 3 else 3
+        known = np.nan_to_num(own).astype(int)
+        wrong = rng.choice(n, images, p=np.arange(1, n + 1) / np.arange(1, n + 1).sum())
+        shown = np.where(rng.random(images) < np.array(easy)[known], known, wrong).astype(float)
+        if start is not None:
+            shown = np.where(rng.random(images) < change, shown, start)
+        return np.where(np.isnan(own), np.nan, shown)
+
+    dense_dims = tuple(d for d in dims if d not in ("method", "ratio"))
+    before = np.full((*(len(labels[d]) for d in dense_dims), images), np.nan)
+    for index in np.ndindex(before.shape[:-1]):
+        before[index] = network(index[dense_dims.index("dataset")] if "dataset" in dims else 0)
+    after, status = np.full((*shape, images), np.nan), np.full(shape, np.nan)
+    for index in np.ndindex(*shape):
+        at = dict(zip(dims, index, strict=True))
+        if "method" in at and (at["method"] == 0) != (at["ratio"] == 0):
+            continue  # not in the grid
+        status[index] = 1
+        start = before[tuple(at[d] for d in dense_dims)]
+        after[index] = network(at.get("dataset", 0), start)
+    variables = {}
+    if "method" in dims:
+        gone = tuple({"seed": 2, "dataset": 1, "method": 1, "ratio": 2}[d] for d in dims)
+        status[gone] = 2
+        variables["status"] = (dims, status)  # its predictions stay: a cell that is not done is not read
+
+    def matrices(shown, leading):
+        result = np.full((*shown.shape[:-1], 4, 4), np.nan)
+        for index in np.ndindex(shown.shape[:-1]):
+            own = truth[index[leading.index("dataset")] if "dataset" in leading else 0]
+            here = ~(np.isnan(own) | np.isnan(shown[index]))
+            if here.any():
+                n = int(np.nanmax(own)) + 1
+                flat = own[here].astype(int) * n + shown[index][here].astype(int)
+                result[(*index, slice(n), slice(n))] = np.bincount(flat, minlength=n * n).reshape(n, n)
+        return result
+
+    first = np.expand_dims(before, [i for i, d in enumerate(dims) if d not in dense_dims])
+    own = np.expand_dims(truth, [i for i, d in enumerate(dims) if d != "dataset"]) if "dataset" in dims else truth[0]
+    right = (first == own) & (after == own)
+    counted = np.stack([(right & (own == c)).sum(-1) for c in range(4)], -1).astype(float)
+    counted[np.isnan(after).all(-1)] = np.nan
+    variables |= {
+        "prediction_dense": ((*dense_dims, "sample"), before),
+        "prediction": ((*dims, "sample"), after),
+        "label": (("dataset", "sample"), truth) if "dataset" in dims else (("sample",), truth[0]),
+        "both_correct": ((*dims, "true_class"), counted),
+    }
+    return build(
+        matrices(before, dense_dims), matrices(after, dims), dims=dims, dims_dense=dense_dims,
+        coords={d: labels[d] for d in dims}, variables=variables,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def predicted():
+    """Return cubes with predictions by name; do not change them."""
+    return {name: predicted_cube(dims) for name, dims in PREDICTED_DIMS.items()}
+
+
+@pytest.fixture(scope="session")
+def strong():
+    """Return a cube whose test sets are large enough for single networks."""
+    return predicted_cube(("seed", "method", "ratio"), scale=8, n_seeds=6)
+
+
+@pytest.fixture(scope="session")
+def make_predicted():
+    return predicted_cube

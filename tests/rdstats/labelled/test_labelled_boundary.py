@@ -6,8 +6,11 @@ import xarray as xr
 
 import rdstats.array as ra
 from rdstats import against_control, degenerate, ratio_family, run_family, slopes, summarize_slopes
+from rdstats.classes import worst
 from rdstats.cube import build, class_counts
 from rdstats.measures import accuracy, balance, score, shrunk_score
+from rdstats.regression import contributions, intercept_model
+from rdstats.variance import recall_variance
 
 VARIANTS = ["full", "no status", "other order", "no seed", "no ratio", "no method", "fold", "pair"]
 PARTS = ("correct", "support", "predicted")
@@ -18,6 +21,10 @@ PER_CELL = {
     "shrunk_score": lambda cube, measure, reference: shrunk_score(cube, measure),
     "balance": balance,
     "degenerate": lambda cube, measure, reference: degenerate(cube),
+    "contributions": contributions,
+    "intercept_model": intercept_model,
+    "recall_variance": lambda cube, measure, reference: recall_variance(cube, measure, ddof=1),
+    "worst": lambda cube, measure, reference: worst(cube, measure),
     "slopes": slopes,
 }
 
@@ -52,6 +59,18 @@ def on_arrays(before, after, measure, reference):
     x, y = ra.score(measure, *one), ra.score(measure, *two)
     bn = [ra.normalized_balance(s, c.support, reference) for s, c in ((x, one), (y, two))]
     pair = (*bn, present)
+    plain = [ra.balance(s, c.support, reference) for s, c in ((x, one), (y, two))]
+    line = ra.slope_intercept(*pair)
+    parts = ra.slope_contribution(*pair)
+    # a class with images whose score is 0/0 leaves the network without a variance and without a worst class
+    whole = [~((c.support > 0) & np.isnan(s)).any(-1) for s, c in ((y, two), (x, one))]
+    per_network = {}
+    for stage, s, known in zip(("", "_dense"), (y, x), whole, strict=True):
+        index = np.where(known, ra.worst_class(s), -1)
+        per_network["variance" + stage] = np.where(known, ra.recall_variance(s, ddof=1), np.nan)
+        per_network["worst_gap" + stage] = np.where(known, ra.worst_gap(s), np.nan)
+        per_network["worst_ratio" + stage] = np.where(known, ra.worst_ratio(s), np.nan)
+        per_network["worst_class" + stage] = np.array(["0", "1", "2", "3", ""])[index]
     shrunk = (ra.shrunk_score(measure, *one), ra.shrunk_score(measure, *two))
     expected = ra.slope_expected_shift(*shrunk, ra.class_weights(two.support, reference))
     references = (ra.reference_score(x, one.support, reference), ra.reference_score(y, two.support, reference))
@@ -73,8 +92,16 @@ def on_arrays(before, after, measure, reference):
             "intensification_ratio": ra.intensification_ratio(*bn),
         },
         "degenerate": {"degenerate": why != "", "degenerate_reason": why},
+        "contributions": {
+            "contribution": parts,
+            "weight": np.where(np.isnan(parts), np.nan, ra.slope_contribution(bn[0], bn[0], present)),
+        },
+        "intercept_model": line._asdict(),
+        "recall_variance": {name: v for name, v in per_network.items() if name.startswith("variance")},
+        "worst": {name: v for name, v in per_network.items() if name.startswith("worst")},
         "slopes": {
             "slope": ra.slope(*pair),
+            "beta": np.where(np.isnan(ra.slope(*pair)), np.nan, ra.slope(*plain, present)),
             "spread_ratio": ra.spread_ratio(*pair),
             "cosine": ra.cosine(*pair),
             "r_squared": ra.r_squared(*pair),
@@ -188,7 +215,7 @@ def test_control_equals_array_and_a_loop_over_columns(cubes, variant):
     xr.testing.assert_identical(against_control(networks.chunk({"method": 1})), control)
     assert control["method"].values.tolist() == ["mp"]
     cells = [d for d in networks["slope"].dims if d != "seed"]
-    for name in set(control.data_vars) - {"interval", "log_spread_interval"}:
+    for name in set(control.data_vars) - {"interval", "log_spread_interval", "slope_ratio_interval"}:
         assert set(control[name].dims) <= set(cells)
         assert control[name].dims == tuple(d for d in cells if d in control[name].dims), name
     for index in np.ndindex(*(control.sizes[d] for d in cells)):

@@ -15,6 +15,7 @@ def test_worked_example():
     """Recalls .9 .7 before, .7 .5 after: Bn = +-1/8 -> +-1/6."""
     one = slopes(build(BEFORE, AFTER))
     assert one["slope"].item() == pytest.approx(4 / 3, rel=1e-12)
+    assert one["beta"].item() == pytest.approx(1, rel=1e-12)
     assert one["spread_ratio"].item() == pytest.approx(4 / 3, rel=1e-12)
     assert one["cosine"].item() == pytest.approx(1, rel=1e-12)
     assert one["r_squared"].item() == pytest.approx(1, rel=1e-12)
@@ -95,6 +96,37 @@ def column(designed, values, **options):
     values = np.asarray(values, float)
     coords = {"ratio": [2.0, 4.0, 10.0][: values.shape[1]]}
     return slopes(designed(values, dims=("seed", "ratio"), coords=coords, **options))
+
+
+@pytest.mark.parametrize("variant", ["full", "other order", "no seed", "fold", "pair"])
+def test_slope_is_the_accuracy_ratio_times_beta(cubes, variant):
+    """And beta is missing where the slope is, so that one reason serves both."""
+    one = slopes(cubes[variant])
+    assert one["beta"].dims == one["slope"].dims
+    product = (one["accuracy_dense"] / one["accuracy"] * one["beta"]).transpose(*one["slope"].dims)
+    np.testing.assert_allclose(one["slope"], product, rtol=1e-10)
+    assert one["beta"].isnull().equals(one["slope"].isnull())
+    assert one["beta"].notnull().any()
+
+
+def test_nothing_right_after_has_neither_slope_nor_beta():
+    """Balances of 0 would give beta 0, but there is no accuracy to normalise them by."""
+    one = slopes(build(BEFORE, [[0, 100], [100, 0]]))
+    assert one["reason"].item() == "undefined_class"
+    assert np.isnan([one["slope"].item(), one["beta"].item()]).all()
+
+
+def test_means_of_beta_and_r_squared_are_over_the_networks_with_a_slope(designed):
+    values = np.array([[1.5], [1.2], [0.9]])
+    networks = column(designed, values, spread=1.25 * values)
+    networks["slope"][2] = np.nan
+    summary = summarize_slopes(networks)
+    # accuracy stays, so that beta is the slope; r squared is (1 / 1.25)^2
+    assert summary["beta"].item() == pytest.approx(1.35, rel=1e-6)
+    assert summary["r_squared"].item() == pytest.approx(0.64, rel=1e-6)
+    changed = networks.assign({name: networks[name].where(networks["seed"] < 2, 99) for name in ("beta", "r_squared")})
+    for name in ("beta", "r_squared"):
+        assert summarize_slopes(changed)[name].item() == summary[name].item()
 
 
 def test_mean_interval_and_verdicts(designed):

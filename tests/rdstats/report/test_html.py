@@ -11,7 +11,8 @@ import pytest
 import rdstats
 from rdstats.report import finding, render_html
 from rdstats.report.html import run_facts
-from rdstats.report.tables import control_table, family_table, summary_table
+from rdstats.tables.families import family_tables
+from rdstats.tables.slopes import control_tables, summary_tables
 
 VOID = {"meta", "br", "hr", "img", "link", "input"}
 EVIL = "<script>alert(1)</script>"
@@ -95,7 +96,7 @@ def test_light_and_dark_and_narrow(page, source):
         if tag == "table":
             assert "div" in parents
     regions = [a for a in page.all("div") if a.get("class") == "scroll"]
-    assert len(regions) == len(page.all("table")) == 3
+    assert len(regions) == len(page.all("table")) == 7
     assert all(a["tabindex"] == "0" and a["role"] == "region" for a in regions)
 
 
@@ -121,9 +122,9 @@ def test_finding_and_worked_example(page, study):
 
 def test_tables_are_those_of_the_table_functions(page, study):
     cells = [cell for cell in page.text("td") if cell.strip()]
-    for table in (summary_table(study), control_table(study), family_table(study)):
+    for table in (*summary_tables(study), *control_tables(study), *family_tables(study)):
         assert table.caption in page.whole
-        assert set(table.columns) <= set(page.text("th"))
+        assert set(filter(None, table.columns)) <= set(page.text("th"))
         for row in table.rows:
             assert all(cell in cells or cell == "–" for cell in row)
 

@@ -1,0 +1,142 @@
+"""Tables and records in the formats of other programs: plain text, Markdown, LaTeX, CSV, JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import textwrap
+from collections.abc import Sequence
+
+from rdstats.analysis import Analysis
+from rdstats.records import Record, document
+from rdstats.tables.registry import DEFAULT, TABLES, chosen
+from rdstats.tables.table import Table
+
+WIDTH = 80
+FORMATS = ("table", "csv", "json", "markdown", "latex")
+
+
+def render(analysis: Analysis, format: str, table: str = "") -> str:
+    """Return the analysis as a document.
+
+    Parameters
+    ----------
+    format : ``table`` (plain text, 80 columns), ``markdown``, ``latex`` (booktabs): tables with captions;
+        ``json``: all records of the analysis; ``csv``: the records of one table.  JSON and CSV are exact.
+    table : names of `TABLES`, with commas between them, or ``all``; default: those that every analysis has,
+        and for csv the tests, or the slopes where there are none.
+
+    Raises
+    ------
+    InputError
+        An unknown name, or several for csv.
+    """
+    names = chosen(table, format, analysis)
+    if format == "json":
+        more = {name: TABLES[name].records(analysis) for name in names if name not in DEFAULT}
+        return json.dumps(document(analysis) | more, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    if format == "csv":
+        return to_csv(TABLES[names[0]].records(analysis))
+    convert = {"table": to_text, "markdown": to_markdown, "latex": to_latex}[format]
+    notes = "".join(f"{_warning(format, note)}\n" for note in analysis.warnings)
+    parts = [convert(part) for name in names for part in TABLES[name].tables(analysis)]
+    return "\n".join(parts) + (f"\n{notes}" if notes else "")
+
+
+def _warning(format: str, note: str) -> str:
+    if format == "table":
+        return textwrap.fill(f"note: {note}", WIDTH, subsequent_indent="  ")
+    return {"latex": f"% note: {note}", "markdown": f"- note: {note}"}[format]
+
+
+def to_text(table: Table, width: int = WIDTH) -> str:
+    """Return a table in aligned plain text with its title above and its wrapped caption below.
+
+    A table that is wider than `width` is continued below itself, the columns that name its rows repeated.
+    """
+    widths = [max(len(row[i]) for row in (table.columns, *table.rows)) for i in range(len(table.columns))]
+    lines: list[str] = []
+    for part in _pieces(table, widths, width):
+        lines += [*([""] if lines else []), *_aligned(table, widths, part)]
+    caption = ["", textwrap.fill(table.caption, width)] if table.caption else []
+    return "\n".join([table.title, "-" * len(table.title), *lines, *caption, ""])
+
+
+def _pieces(table: Table, widths: list[int], width: int) -> list[list[int]]:
+    """Return the columns of each piece that fits the width."""
+    pieces: list[list[int]] = [[]]
+    for i in range(len(table.columns)):
+        used = sum(widths[j] + 2 for j in pieces[-1])
+        if len(pieces[-1]) > table.keys and used + widths[i] > width:
+            pieces.append(list(range(table.keys)))
+        pieces[-1].append(i)
+    return pieces
+
+
+def _aligned(table: Table, widths: list[int], columns: Sequence[int]) -> list[str]:
+    justify = {i: str.rjust if table.is_numeric(i) else str.ljust for i in columns}
+    rows = (table.columns, *table.rows)
+    return ["  ".join(justify[i](row[i], widths[i]) for i in columns).rstrip() for row in rows]
+
+
+def to_markdown(table: Table) -> str:
+    """Return a GitHub-flavoured Markdown table."""
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(_markdown(cell) for cell in cells) + " |"
+
+    rule = "|" + "".join(" ---: |" if table.is_numeric(i) else " --- |" for i in range(len(table.columns)))
+    body = "\n".join([line(table.columns), rule, *map(line, table.rows)])
+    caption = f"\n{_markdown(table.caption)}\n" if table.caption else ""
+    return f"### {_markdown(table.title)}\n\n{body}\n{caption}"
+
+
+def _markdown(text: str) -> str:
+    for character in "\\|*_`<[":
+        text = text.replace(character, "&lt;" if character == "<" else f"\\{character}")
+    return text.replace("\n", " ")
+
+
+_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
+          "–": "--", "\n": " "} | {c: f"\\{c}" for c in "&%$#_{}"}  # fmt: skip
+
+
+def to_latex(table: Table) -> str:
+    """Return a LaTeX table (needs booktabs)."""
+
+    def line(cells: Sequence[str]) -> str:
+        return " & ".join(_latex(cell) for cell in cells) + r" \\"
+
+    columns = "".join("r" if table.is_numeric(i) else "l" for i in range(len(table.columns)))
+    return "\n".join(
+        [
+            r"\begin{table}", rf"\caption{{{_latex(table.caption or table.title)}}}",
+            rf"\begin{{tabular}}{{{columns}}}", r"\toprule", line(table.columns), r"\midrule",
+            *map(line, table.rows), r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
+        ]
+    )  # fmt: skip
+
+
+def _latex(text: str) -> str:
+    return "".join(_LATEX.get(character, character) for character in text)
+
+
+def to_csv(records: Sequence[Record]) -> str:
+    """Return records as CSV: exact numbers, empty where there is none, a pair of labels as a JSON list."""
+    buffer = io.StringIO()
+    if records:
+        writer = csv.DictWriter(buffer, list(records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows({key: _csv(value) for key, value in record.items()} for record in records)
+    return buffer.getvalue()
+
+
+def _csv(value: object) -> object:
+    if value is None:
+        return ""
+    if isinstance(value, list):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
+        return f"'{value}"  # a spreadsheet would take it for a formula
+    return value
