@@ -11,6 +11,8 @@ import xarray as xr
 from rdstats.array.moments import moments
 
 SEED, RATIO, METHOD, CLASS = "seed", "ratio", "method", "class"
+STACKED = "network"
+"""Dimension of networks that are stacked for the time of a computation."""
 
 
 def over_classes(
@@ -32,6 +34,30 @@ def over_classes(
         output_dtypes=[dtype],
         keep_attrs=False,
     )
+    return result
+
+
+def on_present(function: Callable[[xr.Dataset], xr.Dataset], counts: xr.Dataset, fill: dict[str, Any]) -> xr.Dataset:
+    """Apply a function of class counts to the networks that are there alone, stacked along one dimension.
+
+    Most cells of a cube's product of dimensions are outside its grid.  `fill` is what the results are elsewhere:
+    variable -> value, NaN where not named.  Lazy counts are handed over whole.
+    """
+    dims = [str(dim) for dim in counts["correct"].dims if dim != CLASS]
+    if not dims or any(counts[name].chunks is not None for name in counts.data_vars):
+        return function(counts)
+    there = counts["support"].notnull().any(CLASS).transpose(*dims).values
+    if there.all():
+        return function(counts)
+    at = np.nonzero(there)
+    places = {dim: xr.DataArray(index, dims=STACKED) for dim, index in zip(dims, at, strict=True)}
+    found = function(counts.isel(places).drop_vars(dims, errors="ignore"))
+    result = xr.Dataset(coords={dim: counts[dim] for dim in dims if dim in counts.coords}, attrs=found.attrs)
+    for name, values in found.data_vars.items():
+        empty = fill.get(str(name), np.nan)
+        whole = np.full(there.shape, empty, np.result_type(values.dtype, np.asarray(empty).dtype))
+        whole[at] = values.values
+        result[name] = (dims, whole)
     return result
 
 

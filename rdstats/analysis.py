@@ -10,7 +10,9 @@ import numpy as np
 import xarray as xr
 
 from rdstats import notes
+from rdstats._folds import has_predictions
 from rdstats._labelled import RATIO, SEED, family_size
+from rdstats.array.pooling import MIN_STRENGTH
 from rdstats.bayes import posterior
 from rdstats.control import against_control, control_differences, controlled_methods
 from rdstats.cube import class_counts
@@ -19,8 +21,8 @@ from rdstats.degeneracy import without_degenerate
 from rdstats.errors import InputError, nearest, one_of
 from rdstats.families import FAMILIES, Family, declare, run_family
 from rdstats.measures import balance
-from rdstats.resampling import bca_intervals, crossed_intervals, fold_slopes
-from rdstats.sampling import corrected_slopes, sampling_terms
+from rdstats.resampling import bca_intervals, crossed_intervals, fold_slopes, fold_slopes_and_terms
+from rdstats.sampling import ONLY_BOUNDS, corrected_slopes, sampling_terms
 from rdstats.single import class_changes, pair_intervals
 from rdstats.slope import MARGIN, slopes, summarize_slopes
 
@@ -35,7 +37,6 @@ FOLDS = 10
 CORRECTED = "slope_sampling_corrected"
 _DELTA = ("arch", "dataset")
 """Families that a common control does not leave as they are."""
-_PREDICTIONS = ("prediction", "prediction_dense", "label")
 
 
 @dataclass(frozen=True)
@@ -177,7 +178,8 @@ def analyze(
     margin : equivalence margin against the control, on the slope scale.
     against : ``sham``: against the control, default where there is one; ``one``: the paper's verdict alone.
     pairs, order, arch, alternative, equal_variance, pair_by : how families are declared, see `rdstats.declare`.
-    sampling : correct slopes for the sampling of test images; default: where the cube has what it needs.
+    sampling : correct slopes for the sampling of test images; default: where the cube has what it needs.  True
+        gives bounds of the corrected slope where a cube has nothing but matrices.
     folds : stratified folds of test images for crossed intervals; 0: none; default 10 where the cube has
         predictions.
     bootstrap : resamples of BCa intervals (10,000 or more) as a check of the t intervals; 0: none.
@@ -217,9 +219,7 @@ def analyze(
         "alternative": alternative, "equal_variance": equal_variance or None, "pair_by": pair_by,
     }  # fmt: skip
     options = _Options(level, margin, against, measure, families, declared, bootstrap, random_seed)
-    parts = _Parts(
-        counts, networks, _terms(cube, counts, measure, reference, sampling), _folds(cube, measure, reference, folds)
-    )
+    parts = _Parts(counts, networks, *_images(cube, counts, measure, reference, sampling, folds))
     result = _assemble(parts, options, exclude_degenerate)
     pair, changes = _single(cube, counts, measure, reference, level)
     degenerate = bool((networks["degenerate"] & (networks["reason"] != "missing")).any())
@@ -240,30 +240,23 @@ def _family_names(family: str | Family | Sequence[str | Family] | None) -> tuple
     return several
 
 
-def _has_predictions(cube: xr.Dataset) -> bool:
-    return all(name in cube for name in _PREDICTIONS)
+def _images(
+    cube: xr.Dataset, counts: xr.Dataset, measure: str, reference: str, sampling: bool | None, folds: int | None
+) -> tuple[xr.Dataset | None, xr.Dataset | None]:
+    """Return sampling terms and slopes without folds of images, where they can be had, in one pass if possible.
 
-
-def _terms(
-    cube: xr.Dataset, counts: xr.Dataset, measure: str, reference: str, wanted: bool | None
-) -> xr.Dataset | None:
-    """Return the sampling terms where they can be had; refuse where they were asked for and cannot."""
-    if wanted is False:
-        return None
-    if measure == "recall" and "both_correct" in counts:
-        return sampling_terms(counts, measure, reference).compute()
-    if not _has_predictions(cube) and not wanted:
-        return None
-    terms = sampling_terms(cube, measure, reference).compute()
-    return terms if terms.attrs["estimator"] != "bounds" else None
-
-
-def _folds(cube: xr.Dataset, measure: str, reference: str, folds: int | None) -> xr.Dataset | None:
-    if folds == 0 or SEED not in cube.dims or cube.sizes[SEED] < 3:
-        return None
-    if not _has_predictions(cube) and folds is None:
-        return None
-    return fold_slopes(cube, measure, reference, folds=FOLDS if folds is None else folds)
+    What was asked for and cannot be had is refused.
+    """
+    seen, several = has_predictions(cube), cube.sizes.get(SEED, 1) > 2
+    with_folds = several and folds != 0 and (seen or folds is not None)
+    with_terms = sampling is not False and (seen or sampling or (measure == "recall" and "both_correct" in counts))
+    if seen and with_folds and with_terms and folds in (None, FOLDS):
+        slopes_of_folds, terms = fold_slopes_and_terms(cube, counts, measure, reference, folds=FOLDS)
+        return terms, slopes_of_folds
+    return (
+        sampling_terms(cube if seen else counts, measure, reference) if with_terms else None,
+        fold_slopes(cube, measure, reference, folds=FOLDS if folds is None else folds) if with_folds else None,
+    )
 
 
 def _single(
@@ -272,7 +265,7 @@ def _single(
     """Return intervals over test images and changes class by class, for a cube of single pairs."""
     if counts.sizes.get(SEED, 1) > 1:
         return None, None
-    source = counts if "both_correct" in counts else cube if _has_predictions(cube) else None
+    source = counts if "both_correct" in counts else cube if has_predictions(cube) else None
     if source is None:
         return None, None
     pairs = pair_intervals(source, measure, reference, level=level) if measure == "recall" else None
@@ -290,10 +283,13 @@ def _assemble(parts: _Parts, options: _Options, exclude: bool) -> Analysis:
         terms = terms.assign(numerator=terms["numerator"].where(~networks["degenerate"]))
     control = None
     if options.against == "sham":
-        control = against_control(kept, level=options.level, margin=options.margin, terms=terms)
+        estimable = terms if terms is not None and terms.attrs["estimator"] != ONLY_BOUNDS else None
+        control = against_control(kept, level=options.level, margin=options.margin, terms=estimable)
     corrected = None
     if terms is not None and SEED in networks.dims:
         corrected = corrected_slopes(terms, level=options.level, k=family_size(networks))
+        if terms.attrs["estimator"] == ONLY_BOUNDS:
+            corrected = corrected.merge(_bounds(terms, corrected))
     lines = [
         *notes.run_notes(parts.counts),
         *notes.network_notes(networks, summary, options.measure),
@@ -344,6 +340,13 @@ def _family(
         quantity = "delta" if options.against == "sham" and name in _DELTA else None
         family = declare(family, networks, quantity=quantity, **declared)
     return FamilyResult(family, run_family(networks, family, exclude_degenerate=exclude))
+
+
+def _bounds(terms: xr.Dataset, corrected: xr.Dataset) -> xr.Dataset:
+    """Return what the corrected slope can be, on average over seeds, where single networks are strong enough."""
+    strong = corrected["strength"] >= MIN_STRENGTH
+    means = {f"bound_{end}": terms[f"slope_{end}"].mean(SEED).where(strong) for end in ("lower", "upper")}
+    return xr.Dataset(means).transpose(*corrected["mean"].dims)
 
 
 def _crossed(

@@ -10,7 +10,7 @@ import xarray as xr
 from rdstats import array
 from rdstats._labelled import METHOD, RATIO, SEED, control_of, family_size, is_control, like
 from rdstats.pairing import check_paired
-from rdstats.slope import MARGIN, collapsed, summarize_slopes, t_intervals
+from rdstats.slope import MARGIN, collapsed, degenerate_counts, t_intervals
 
 NOT_SUPPORTED, SUPPORTED, NOT_CHECKED = "not supported", "supported", "not checked"
 """Whether the sampling-corrected difference gives the verdict of the raw one."""
@@ -163,7 +163,7 @@ def _compare(
     tost = array.tost(*stats, margin=margin, level=level, k=k.transpose(*dims).values)
     result["p_equivalent"] = (dims, np.asarray(tost.p))
     result = result.assign(_corrected(delta, terms, level, k))
-    gone = collapsed(summarize_slopes(pruned, level=level)).transpose(*dims)
+    gone = collapsed(degenerate_counts(pruned)).transpose(*dims)
     words = array.claim(_interval(delta), _interval(spread), equivalent=tost.equivalent, collapsed=gone.values)
     changed = np.isin(words, array.CLAIMS[2:5])
     words = np.where(changed & (result["support"].values == NOT_SUPPORTED), array.CLAIMS[-1], words)

@@ -12,6 +12,7 @@ from rdstats._folds import FOLD, check_seed, fold_pass, require_predictions, str
 from rdstats._labelled import SEED
 from rdstats.array.validate import check_choice
 from rdstats.errors import InputError
+from rdstats.sampling import FROM_FOLDS, complete_terms, terms_of_folds
 from rdstats.slope import BOUNDS
 
 
@@ -58,15 +59,37 @@ def fold_slopes(
     check_choice("reference", reference, array.REFERENCES)
     require_predictions(cube, "leaving out folds of test images")
 
-    def reduce(counts: array.FoldCounts) -> dict[str, np.ndarray[Any, Any]]:
-        result = {"slope": array.slopes_without_fold(counts, measure, reference)}
-        if measure == "recall":
-            result["slope_sampling_corrected"] = array.corrected_without_fold(counts, reference)
-        return result
-
-    dims = dict.fromkeys(("slope", "slope_sampling_corrected"), (FOLD,))
-    result = fold_pass(cube, reduce, dims, folds=folds, fold_seed=fold_seed)
+    result = fold_pass(
+        cube, lambda counts: _without_folds(counts, measure, reference), _SLOPES, folds=folds, fold_seed=fold_seed
+    )
     return result.assign_attrs(measure=measure, reference=reference, fold_seed=int(fold_seed))
+
+
+def fold_slopes_and_terms(
+    cube: xr.Dataset, counts: xr.Dataset, measure: str, reference: str, *, folds: int = 10, fold_seed: int = 0
+) -> tuple[xr.Dataset, xr.Dataset]:
+    """Return `fold_slopes` and `sampling_terms` of one pass over the predictions."""
+
+    def reduce(part: array.FoldCounts) -> dict[str, np.ndarray[Any, Any]]:
+        terms = terms_of_folds(part, measure, reference)
+        return {**_without_folds(part, measure, reference), **{f"terms {name}": v for name, v in terms.items()}}
+
+    dims = {**_SLOPES, **{f"terms {name}": own for name, own in FROM_FOLDS.items()}}
+    passed = fold_pass(cube, reduce, dims, folds=folds, fold_seed=fold_seed)
+    names = [f"terms {name}" for name in FROM_FOLDS]
+    terms = passed[names].rename({name: name.removeprefix("terms ") for name in names})
+    slopes = passed[list(_SLOPES)].assign_attrs(measure=measure, reference=reference, fold_seed=int(fold_seed))
+    return slopes, complete_terms(counts, terms, measure, reference)
+
+
+_SLOPES = dict.fromkeys(("slope", "slope_sampling_corrected"), (FOLD,))
+
+
+def _without_folds(counts: array.FoldCounts, measure: str, reference: str) -> dict[str, np.ndarray[Any, Any]]:
+    result = {"slope": array.slopes_without_fold(counts, measure, reference)}
+    if measure == "recall":
+        result["slope_sampling_corrected"] = array.corrected_without_fold(counts, reference)
+    return result
 
 
 def crossed_intervals(

@@ -22,7 +22,7 @@ ANALYTIC, CROSS_FITTING, ONLY_BOUNDS = "analytic", "cross-fitting", "bounds"
 PER_SEED, POOLED, NOT_ESTIMABLE = "per seed", "pooled", "not estimable"
 # not "ratio", which is a dimension of the cube
 _TERMS = ("numerator", "denominator", "accuracy_ratio", "error")
-_FROM_FOLDS: dict[str, tuple[str, ...]] = {
+FROM_FOLDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys((*_TERMS, "squares", "seen"), ()),
     "denominator_deleted": (FOLD,),
 }
@@ -84,15 +84,22 @@ def sampling_terms(
     check_choice("measure", measure, array.MEASURES)
     if measure != "recall":
         require_predictions(cube, f"correction of {measure}")
-    counts = class_counts(cube).compute()
+    passed = None
+    if has_predictions(cube):
+        passed = fold_pass(
+            cube, lambda c: terms_of_folds(c, measure, reference), FROM_FOLDS, folds=folds, fold_seed=fold_seed
+        )
+    return complete_terms(class_counts(cube).compute(), passed, measure, reference)
+
+
+def complete_terms(counts: xr.Dataset, passed: xr.Dataset | None, measure: str, reference: str) -> xr.Dataset:
+    """Return `sampling_terms` of class counts and, where there are predictions, of a pass over them."""
     require_pair(counts)
     template = counts["correct"].isel({CLASS: 0}, drop=True)
     estimator = CROSS_FITTING if measure != "recall" else ANALYTIC
-    if has_predictions(cube):
-        terms = fold_pass(
-            cube, lambda c: _of_folds(c, measure, reference), _FROM_FOLDS, folds=folds, fold_seed=fold_seed
-        )
-        if measure == "recall" and "both_correct" in counts:
+    if passed is not None:
+        terms = passed
+        if measure == "recall" and "both_correct" in counts and _lacks(counts, terms):
             terms = terms.assign({name: terms[name].fillna(v) for name, v in _of_counts(counts, reference).items()})
     elif "both_correct" in counts:
         terms = xr.Dataset(_of_counts(counts, reference))
@@ -108,11 +115,17 @@ def sampling_terms(
     return terms.assign_attrs(measure=measure, reference=reference, estimator=estimator)
 
 
+def _lacks(counts: xr.Dataset, terms: xr.Dataset) -> bool:
+    """Return whether a network has both_correct, but no predictions."""
+    stored = counts["both_correct"].notnull().any(CLASS)
+    return bool((stored & terms["numerator"].isnull()).any())
+
+
 def _values(terms: xr.Dataset, *names: str) -> list[np.ndarray[Any, Any]]:
     return [np.asarray(terms[name].transpose(*terms[names[0]].dims).values) for name in names]
 
 
-def _of_folds(counts: array.FoldCounts, measure: str, reference: str) -> dict[str, np.ndarray[Any, Any]]:
+def terms_of_folds(counts: array.FoldCounts, measure: str, reference: str) -> dict[str, np.ndarray[Any, Any]]:
     terms, deleted, squares = array.fold_terms(counts, measure, reference)
     seen = np.where(np.isnan(counts.both_correct).any(axis=(-1, -2)), np.nan, 1.0)
     return {**dict(zip(_TERMS, terms, strict=True)), "squares": squares, "seen": seen, "denominator_deleted": deleted}
@@ -222,8 +235,8 @@ def corrected_slopes(terms: xr.Dataset, *, level: float = 0.95, k: xr.DataArray 
     Examples
     --------
     >>> from rdstats.cube import build
-    >>> before = [[[90, 10], [30, 70]], [[88, 12], [33, 67]], [[91, 9], [29, 71]]]
-    >>> both = {"both_correct": (["seed", "true_class"], [[90, 70], [88, 67], [91, 71]])}
+    >>> before = [[[180, 20], [60, 140]], [[176, 24], [66, 134]], [[182, 18], [58, 142]]]
+    >>> both = {"both_correct": (["seed", "true_class"], [[180, 140], [176, 134], [182, 142]])}
     >>> cube = build(before, before, dims=["seed"], variables=both)
     >>> result = corrected_slopes(sampling_terms(cube))
     >>> float(result["mean"]), str(result["estimator"].item()), str(result["network_reason"][0].item())
@@ -314,7 +327,7 @@ def weak_test_set(cube: xr.Dataset, reference: str = "accuracy") -> xr.Dataset:
     >>> from rdstats.cube import build
     >>> result = weak_test_set(build([[90, 10], [30, 70]], [[70, 30], [50, 50]]))
     >>> float(result["strength"].round(2)), bool(result["weak"])
-    (2.32, True)
+    (1.65, True)
     """
     counts = class_counts(cube).compute()
     require_dense(counts)

@@ -6,7 +6,7 @@ import numpy as np
 import xarray as xr
 
 from rdstats import array
-from rdstats._labelled import CLASS, SEED, family_size, like, over_classes
+from rdstats._labelled import CLASS, SEED, family_size, like, on_present, over_classes
 from rdstats.cube import class_counts
 from rdstats.degeneracy import COLLAPSED_SHARE, degenerate
 from rdstats.measures import accuracy, balance, require_pair, score, shrunk_score
@@ -41,7 +41,19 @@ def slopes(cube: xr.Dataset, measure: str = "recall", reference: str = "accuracy
 
     Source: paper, section 5; the expected slopes are this project's.
     """
-    counts, balances, present = paired_balances(cube, measure, reference)
+    counts = class_counts(cube)
+    require_pair(counts)
+    check_dense_ids(counts)
+    missing = {"reason": "missing", "degenerate": False, "degenerate_reason": ""}
+    result = on_present(lambda part: _networks(part, measure, reference), counts, missing)
+    shares = accuracy(counts)
+    result["accuracy"], result["accuracy_dense"] = shares["accuracy"], shares["accuracy_dense"]
+    extra = [name for name in ("status", "dense_id", "achieved_ratio", "target_ratio") if name in counts]
+    return result.assign({name: counts[name] for name in extra})
+
+
+def _networks(counts: xr.Dataset, measure: str, reference: str) -> xr.Dataset:
+    _, balances, present = paired_balances(counts, measure, reference)
     pair = [balances["normalized_balance_dense"], balances["normalized_balance"], present]
     template = counts["correct"].isel({CLASS: 0}, drop=True)
     result = xr.Dataset(attrs={"measure": measure, "reference": reference})
@@ -50,16 +62,12 @@ def slopes(cube: xr.Dataset, measure: str = "recall", reference: str = "accuracy
     beta = over_classes(array.slope, balances["balance_dense"], balances["balance"], present)
     result["beta"] = like(beta, template).where(result["slope"].notnull())
     result["reason"] = like(over_classes(array.slope_reason, *pair, dtype="U16"), template)
-    shares = accuracy(counts)
-    result["accuracy"], result["accuracy_dense"] = shares["accuracy"], shares["accuracy_dense"]
     for name, values in _expected(counts, measure, reference).items():
         result[name] = like(values, template)
     result["slope_excess"] = xr.apply_ufunc(
         array.slope_excess, result["slope"], result["slope_expected"], dask="parallelized", output_dtypes=[float]
     )
-    result = result.merge(degenerate(counts), join="exact")
-    extra = [name for name in ("status", "dense_id", "achieved_ratio", "target_ratio") if name in counts]
-    return result.assign({name: counts[name] for name in extra})
+    return result.merge(degenerate(counts), join="exact")
 
 
 def paired_balances(cube: xr.Dataset, measure: str, reference: str) -> tuple[xr.Dataset, xr.Dataset, xr.DataArray]:
@@ -138,8 +146,7 @@ def summarize_slopes(
             entering = kept["slope"].notnull() if source in _OF_A_SLOPE else there
             result[name] = kept[source].broadcast_like(networks["slope"]).where(entering).mean(SEED)
     result["reason"] = _why_nothing(result["reason"], networks)
-    result["n_networks"] = there.sum(SEED)
-    result["n_degenerate"] = (networks["degenerate"] & there).sum(SEED)
+    result = result.assign(degenerate_counts(networks).data_vars)
     result["verdict"] = _mark_collapsed(result)
     return result.assign_attrs(
         slopes.attrs, level=level, exclude_degenerate=int(exclude_degenerate),
@@ -182,6 +189,12 @@ def t_intervals(values: xr.DataArray, *, level: float, k: xr.DataArray | int = 1
     result["reason"] = (dims, np.asarray(stats.reason, object))
     result["interval"] = ([*dims, "ci_bound"], np.stack([stats.lower, stats.upper], -1))
     return result.assign_coords(ci_bound=BOUNDS)
+
+
+def degenerate_counts(networks: xr.Dataset) -> xr.Dataset:
+    """Return ``n_networks`` and how many of them are degenerate, ``n_degenerate``, over seeds."""
+    there = networks["reason"] != "missing"
+    return xr.Dataset({"n_networks": there.sum(SEED), "n_degenerate": (networks["degenerate"] & there).sum(SEED)})
 
 
 def collapsed(summary: xr.Dataset) -> xr.DataArray:

@@ -99,10 +99,14 @@ def shift_delta(before: ArrayLike, target: ArrayLike, weights: ArrayLike) -> Flo
     rest = goal - (mass * np.where(known == 1, 1.0, 0.0)).sum(axis=-1)
     total = weight.sum(axis=-1)
     inside = (rest > 0) & (rest < total) & (goal > 0) & (goal < 1)
-    delta = _solve(log_odds, weight, free, np.where(inside, rest, 0.5 * total), total)
     same = (reference == goal) & (goal > 0) & (goal < 1)
     defined = ~(np.isnan(scores) & present).any(axis=-1)
-    return np.where(defined & same, 0.0, np.where(defined & inside, delta, np.nan))
+    shape = np.broadcast_shapes(log_odds.shape, weight.shape, (*goal.shape, 1))[:-1]
+    wanted = np.broadcast_to(defined & inside & ~same, shape)
+    parts = (np.broadcast_to(part, (*shape, scores.shape[-1]))[wanted] for part in (log_odds, weight, free))
+    delta = np.full(shape, np.nan)
+    delta[wanted] = _solve(*parts, *(np.broadcast_to(part, shape)[wanted] for part in (rest, total)))
+    return np.where(defined & same, 0.0, delta)
 
 
 def slope_expected_shift(before: ArrayLike, after: ArrayLike, weights: ArrayLike) -> FloatArray:

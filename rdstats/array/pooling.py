@@ -58,11 +58,12 @@ def jackknife_interval(
     *,
     level: float,
     k: ArrayLike,
+    df: FloatArray | None = None,
 ) -> JackknifeInterval:
-    """t interval of n - 1 degrees of freedom around an estimate; NaN bounds where the reason is not benign."""
+    """t interval around an estimate, n - 1 degrees of freedom unless given; NaN where the reason is not benign."""
     tail = (1 - check_level(level)) / (2 * check_family_size("k", k))
     shape = broadcast(values=estimate, k=tail)
-    half = half_width(se, n.astype(np.float64) - 1, tail)
+    half = half_width(se, n.astype(np.float64) - 1 if df is None else df, tail)
     half = np.where(reason == "no_variation", 0.0, np.where(reason == "", half, np.nan))
     return JackknifeInterval(
         estimate=widen(estimate, shape),

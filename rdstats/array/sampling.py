@@ -73,9 +73,8 @@ def slope_terms(
     -------
     SlopeTerms
         Each `(...)`: `numerator` N and `denominator` D in squared recall, either sign; `ratio` A / A', NaN
-        where A' is 0; `error`, the standard error sqrt(4 sum B^2 v + 2 sum v^2) of D, with
-        v_c = h_c x_c (1 - x_c) / (n_c - 1). NaN where no class has support, a class with support has a NaN
-        count, or it has a single image (its sampling variance is not known).
+        where A' is 0; `error`, the standard error of D (see `strength`). NaN where no class has support, a
+        class with support has a NaN count, or it has a single image (its sampling variance is not known).
 
     Raises
     ------
@@ -151,7 +150,10 @@ def slope_sampling_corrected(
 
 
 def strength(correct: ArrayLike, support: ArrayLike, reference: str = "accuracy") -> FloatArray:
-    """Strength of a dense network, D / sqrt(4 sum B^2 v + 2 sum v^2): its spread in units of sampling error.
+    """Strength of a dense network, D / error(D): its spread between classes in units of sampling error.
+
+    error^2 = 4 sum_c u_c (B_c - w_c sum B)^2 + 2 sum_cd u_c u_d q_cd^2 with u_c = x_c (1 - x_c) / (n_c - 1) and
+    q_cd = [c = d] - w_c - w_d + C w_c w_d: the balances of all classes share the error of A.
 
     Parameters
     ----------
@@ -173,12 +175,13 @@ def strength(correct: ArrayLike, support: ArrayLike, reference: str = "accuracy"
 
     Notes
     -----
-    v_c = h_c x_c (1 - x_c) / (n_c - 1), see `slope_terms`.
+    The variance of a quadratic form of independent recalls, sum q_cd x_c x_d, taken as normal. Without the
+    terms c != d the error is too small by sqrt(1 - 1/C) on a balanced test set.
 
     Examples
     --------
     >>> strength([90, 70], [100, 100]).round(2).tolist()
-    2.32
+    1.65
     """
     denominator, error, _ = _one_sided(correct, support, reference)
     return signal_to_noise(denominator, error)
@@ -297,8 +300,26 @@ def _denominator(side: _Side, images: FloatArray, reference: str) -> tuple[Float
     """D, its standard error, and sum B^2."""
     variance = _factor(images, reference) * side.recall * (1 - side.recall)
     squares = (side.balance**2).sum(axis=-1)
-    noise = (4 * side.balance**2 * variance + 2 * variance**2).sum(axis=-1)
-    return squares - variance.sum(axis=-1), np.asarray(np.sqrt(noise)), squares
+    return squares - variance.sum(axis=-1), np.sqrt(_error_variance(side, images, reference)), squares
+
+
+def _error_variance(side: _Side, images: FloatArray, reference: str) -> FloatArray:
+    """Sampling variance of D, 4 sum u_c (B_c - w_c sum B)^2 + 2 sum_cd u_c u_d q_cd^2.
+
+    u_c = x_c (1 - x_c) / (n_c - 1), and q_cd = [c = d] - w_c - w_d + C w_c w_d because all balances share A;
+    the double sum is expanded in sums over classes.
+    """
+    here = images > 0
+    weights = np.where(here, class_weights(images, reference), 0.0)
+    number = here.sum(axis=-1, keepdims=True)
+    own = np.where(here, divide(side.recall * (1 - side.recall), images - 1, images > 1), 0.0)
+    towards = side.balance - weights * side.balance.sum(axis=-1, keepdims=True)
+    zeroth, first, second = ((own * weights**power).sum(axis=-1) for power in range(3))
+    count = number[..., 0]
+    off = 2 * zeroth * second + count**2 * second**2 + 2 * first**2 - 4 * count * first * second
+    shift = -2 * weights + number * weights**2
+    pairs = off + (own**2 * ((1 + shift) ** 2 - shift**2)).sum(axis=-1)
+    return np.asarray(4 * (own * towards**2).sum(axis=-1) + 2 * np.maximum(pairs, 0.0))
 
 
 def _one_sided(correct: ArrayLike, support: ArrayLike, reference: str) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from rdstats import array
-from rdstats._labelled import SEED
+from rdstats._labelled import METHOD, SEED
 from rdstats.control import control_differences
 from rdstats.degeneracy import without_degenerate
 from rdstats.errors import InputError
@@ -114,16 +114,26 @@ def _quantity(slopes: xr.Dataset, family: Family, exclude_degenerate: bool) -> x
 
 def _series(values: xr.DataArray, family: Family, side: str) -> np.ndarray[Any, Any]:
     """Return the values of one side of every member, (member, seed); NaN where there is none."""
-    nothing = np.full(values.sizes[SEED], np.nan)
-    rows = [
-        nothing if _lacks(values, getattr(member, side)) else values.sel(getattr(member, side)).values
-        for member in family.members
-    ]
-    return np.array(rows, float).reshape(len(family.members), values.sizes[SEED])
+    dims = [dim for dim in values.dims if dim != SEED]
+    data = values.transpose(*dims, SEED).values
+    index = {dim: {label: i for i, label in enumerate(_labels(values, dim))} for dim in dims}
+    result = np.full((len(family.members), values.sizes[SEED]), np.nan)
+    for row, member in zip(result, family.members, strict=True):
+        selector = getattr(member, side)
+        if not _lacks(values, selector):
+            row[:] = data[tuple(index[dim][selector[dim]] for dim in dims)]
+    return result
+
+
+def _labels(values: xr.DataArray, dim: Any) -> list[Any]:
+    labels: list[Any] = values[dim].values.tolist() if dim in values.coords else list(range(values.sizes[dim]))
+    return labels
 
 
 def _lacks(values: xr.DataArray, selector: dict[str, Any]) -> bool:
-    return any(dim in values.coords and label not in values[dim].values for dim, label in selector.items())
+    """Return whether a method is not there: differences from the control leave out those without one."""
+    method = selector.get(METHOD)
+    return method is not None and method not in values[METHOD].values
 
 
 def _uncontrolled(values: xr.DataArray, member: Any) -> bool:

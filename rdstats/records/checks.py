@@ -9,7 +9,7 @@ from rdstats.records.cells import Record, bounds, cell_records, member_labels, p
 
 _SAMPLING = (
     "raw", "mean", "se", "n", "lower", "upper", "level", "estimator", "strength", "pooled_strength", "reliability",
-    "reason",
+    "reason", "bound_lower", "bound_upper",
 )  # fmt: skip
 _INTERVALS = (
     "quantity", "mean", "n", "lower", "upper", "crossed_lower", "crossed_upper", "image_share", "bca_lower",

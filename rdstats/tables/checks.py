@@ -35,10 +35,20 @@ def sampling_tables(analysis: Analysis) -> list[Table]:
     records, dims = sampling_records(analysis), cell_dims(analysis)
     if analysis.corrected is None or not records:
         return []
+    only_bounds = analysis.corrected.attrs["estimator"] == "bounds"
     columns = [
-        num("raw", "raw"), num("corrected", "mean"), between("interval"), text("estimator", "estimator"),
+        num("raw", "raw"), *([between("possible", "bound_")] if only_bounds else
+                             [num("corrected", "mean"), between("interval"), text("estimator", "estimator")]),
         num("strength", "strength", 1), num("reliability", "reliability", 2),
     ]  # fmt: skip
+    if only_bounds:
+        caption = (
+            f"Every slope freed of the sampling of test images that the matrices allow{fixed_text(records, dims)}: "
+            "which images both networks get right is not known (no predictions, no both_correct), so this is what is "
+            "possible, on average over seeds, and not an interval of confidence; nothing where the strength (spread of "
+            "the dense networks over its sampling error) is below 4."
+        )
+        return build("Bounds of the corrected slope", records, dims, columns, caption)
     caption = (
         f"Slope freed of the sampling of test images ({analysis.corrected.attrs['estimator']}), {n_text(records)}"
         f"{fixed_text(records, dims)}: what these networks would show on an infinite test set. It does not remove the "
