@@ -89,10 +89,21 @@ def posterior(slopes: xr.Dataset, *, draws: int = 1000, chains: int = 4, seed: i
                 result[variable] = (("chain", "draw", dim), values)
             result = result.assign_coords({dim: _labels(known[dim])})
     library = {"inference_library": "rdstats", "inference_library_version": __version__, "seed": seed}
-    idata: InferenceData = import_arviz().InferenceData(
-        posterior=result.assign_attrs({**slopes.attrs, **library}), observed_data=observed.assign_attrs(slopes.attrs)
-    )
-    return idata
+    groups = {
+        "posterior": result.assign_attrs({**slopes.attrs, **library}),
+        "observed_data": observed.assign_attrs(slopes.attrs),
+    }
+    # from version 1 on, ArviZ works on xarray's own tree of datasets
+    container = getattr(import_arviz(), "InferenceData", None)
+    idata: Any = container(**groups) if container is not None else xr.DataTree.from_dict(groups)
+    return idata  # type: ignore[no-any-return]
+
+
+def group(idata: InferenceData, name: str) -> xr.Dataset:
+    """Return a group of a posterior as a Dataset, whichever ArviZ made it."""
+    found = idata[name]
+    result: xr.Dataset = found if isinstance(found, xr.Dataset) else found.to_dataset()
+    return result
 
 
 def import_arviz() -> Any:

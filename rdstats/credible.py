@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import xarray as xr
 
 from rdstats._labelled import SEED
 from rdstats.array.validate import check_family_size, check_level, check_positive
-from rdstats.bayes import CELL, COMPARED, QUANTITIES, import_arviz
+from rdstats.bayes import CELL, COMPARED, QUANTITIES, group, import_arviz
 from rdstats.slope import BOUNDS, MARGIN, t_intervals
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def posterior_summary(
     """
     check_level(level)
     check_positive("margin", margin)
-    draws, observed = (idata[group] for group in ("posterior", "observed_data"))
+    draws, observed = (group(idata, name) for name in ("posterior", "observed_data"))
     template = observed["slope"].isel({SEED: 0}, drop=True)
     size = (k if isinstance(k, xr.DataArray) else xr.DataArray(k)).broadcast_like(template).transpose(*template.dims)
     check_family_size("k", size.values)
@@ -115,8 +116,15 @@ def _moments_and_intervals(
         here, tail = k == number, (1 - level) / number
         interval[here] = np.quantile(values[:, here], [tail / 2, 1 - tail / 2], axis=0).T
         part = draws.isel({draws.dims[-1]: here}).to_dataset(name="draws")
-        hdi[here] = import_arviz().hdi(part, hdi_prob=1 - tail)["draws"].values
+        hdi[here] = _hdi(part, 1 - tail)
     return {"mean": values.mean(axis=0), "sd": values.std(axis=0, ddof=1), "interval": interval, "hdi": hdi}
+
+
+def _hdi(draws: xr.Dataset, level: float) -> np.ndarray[Any, Any]:
+    """Return highest-density intervals by ArviZ, which calls the level `prob` from version 1 on."""
+    hdi = import_arviz().hdi
+    name = "hdi_prob" if "hdi_prob" in inspect.signature(hdi).parameters else "prob"
+    return np.asarray(hdi(draws, **{name: level})["draws"].values)
 
 
 def _claims(name: str, draws: xr.DataArray, margin: float) -> dict[str, xr.DataArray]:

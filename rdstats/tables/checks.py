@@ -39,7 +39,7 @@ def sampling_tables(analysis: Analysis) -> list[Table]:
     columns = [
         num("raw", "raw"), *([between("possible", "bound_")] if only_bounds else
                              [num("corrected", "mean"), between("interval"), text("estimator", "estimator")]),
-        num("strength", "strength", 1), num("reliability", "reliability", 2),
+        num("strength", "strength", 1), num("reliab.", "reliability", 2),
     ]  # fmt: skip
     if only_bounds:
         caption = (

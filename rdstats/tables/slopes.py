@@ -117,11 +117,14 @@ def _control_without(analysis: Analysis, records: list[Record], dims: list[str])
     return build("Against the control without degenerate networks", shown, dims, columns, caption)
 
 
+_BRIEF = {"too_few_seeds": "few seeds"}
+
+
 def verdict_text(record: Record) -> str:
     """Return the verdict against 1; a collapsed cell needs no other reason."""
     if record["verdict"].startswith("collapsed") or not record["reason"]:
         return str(record["verdict"])
-    return f"{record['verdict']} ({record['reason']})"
+    return f"{record['verdict']} ({_BRIEF.get(record['reason'], str(record['reason']).replace('_', ' '))})"
 
 
 def _corrected_text(record: Record) -> str:

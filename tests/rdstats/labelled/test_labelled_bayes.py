@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import xarray as xr
 from scipy import stats
 
-from rdstats import slopes
+from rdstats import bayes, credible, slopes
 from rdstats._labelled import family_size
 from rdstats.bayes import import_arviz, posterior
 from rdstats.control import against_control, control_differences
@@ -41,6 +42,22 @@ def data(designed):
 @pytest.fixture(scope="module")
 def idata(data):
     return posterior(data, draws=5000)
+
+
+def test_newer_arviz_gets_a_tree_of_datasets(data, idata, monkeypatch):
+    """ArviZ 1 has no InferenceData, and calls the level of an interval `prob`; both are imitated here."""
+    real = bayes.import_arviz()
+
+    def hdi(dataset, *, prob):
+        return real.hdi(dataset, hdi_prob=prob)
+
+    newer = SimpleNamespace(hdi=hdi)
+    for module in (bayes, credible):
+        monkeypatch.setattr(module, "import_arviz", lambda: newer)
+    tree = posterior(data, draws=5000)
+    assert isinstance(tree, xr.DataTree)
+    xr.testing.assert_equal(tree["posterior"].to_dataset(), idata["posterior"])
+    xr.testing.assert_identical(posterior_summary(tree), posterior_summary(idata))
 
 
 def test_groups_and_shapes(data, idata):
