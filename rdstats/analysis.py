@@ -64,7 +64,8 @@ class Analysis:
     bca : bootstrap intervals of the same quantities, from 20 seeds on, where they were asked for.
     posterior : draws of every column's mean and standard deviation (`rdstats.posterior`), where asked for.
     margin : equivalence margin on the slope scale.
-    pairs, changes : one pair of models: intervals over test images (`rdstats.pair_intervals`) and class by
+    pairs, changes : one pair of models: intervals over test images (`rdstats.pair_intervals`; only bounds of the
+        corrected slope where two matrices are all there is) and class by
         class (`rdstats.class_changes`); None with several seeds, or without what they need.
     without : the same analysis without degenerate networks; None where there are none.
     warnings : what a reader must know before believing the numbers, a line each.
@@ -266,10 +267,21 @@ def _single(
     if counts.sizes.get(SEED, 1) > 1:
         return None, None
     source = counts if "both_correct" in counts else cube if has_predictions(cube) else None
-    if source is None:
-        return None, None
-    pairs = pair_intervals(source, measure, reference, level=level) if measure == "recall" else None
-    return pairs, class_changes(source)
+    if source is not None:
+        pairs = pair_intervals(source, measure, reference, level=level) if measure == "recall" else None
+        return pairs, class_changes(source)
+    return (_pair_bounds(counts, reference, level) if measure == "recall" else None), None
+
+
+def _pair_bounds(counts: xr.Dataset, reference: str, level: float) -> xr.Dataset:
+    """Return what the corrected slope of every pair can be, from its two matrices, in place of an interval."""
+    terms = sampling_terms(counts, "recall", reference)
+    strong = terms["strength"] >= MIN_STRENGTH
+    result = terms[["strength", "reliability", "reason"]].assign(slope=slopes(counts, "recall", reference)["slope"])
+    for end in ("lower", "upper"):
+        result[f"bound_{end}"] = terms[f"slope_{end}"].where(strong)
+    weak = (result["reason"] == "bounds_only") & ~strong
+    return result.assign(reason=result["reason"].where(~weak, "weak_denominator")).assign_attrs(level=level)
 
 
 def _assemble(parts: _Parts, options: _Options, exclude: bool) -> Analysis:
@@ -289,7 +301,7 @@ def _assemble(parts: _Parts, options: _Options, exclude: bool) -> Analysis:
     if terms is not None and SEED in networks.dims:
         corrected = corrected_slopes(terms, level=options.level, k=family_size(networks))
         if terms.attrs["estimator"] == ONLY_BOUNDS:
-            corrected = corrected.merge(_bounds(terms, corrected))
+            corrected = corrected.assign(_bounds(terms, corrected).data_vars)
     lines = [
         *notes.run_notes(parts.counts),
         *notes.network_notes(networks, summary, options.measure),
@@ -344,9 +356,11 @@ def _family(
 
 def _bounds(terms: xr.Dataset, corrected: xr.Dataset) -> xr.Dataset:
     """Return what the corrected slope can be, on average over seeds, where single networks are strong enough."""
-    strong = corrected["strength"] >= MIN_STRENGTH
-    means = {f"bound_{end}": terms[f"slope_{end}"].mean(SEED).where(strong) for end in ("lower", "upper")}
-    return xr.Dataset(means).transpose(*corrected["mean"].dims)
+    strength = terms["strength"].median(SEED)
+    means = {
+        f"bound_{end}": terms[f"slope_{end}"].mean(SEED).where(strength >= MIN_STRENGTH) for end in ("lower", "upper")
+    }
+    return xr.Dataset({**means, "strength": strength}).transpose(*corrected["mean"].dims)
 
 
 def _crossed(

@@ -17,6 +17,7 @@ _INTERVALS = (
 )  # fmt: skip
 _PAIR = (
     "slope", "slope_sampling_corrected", "se", "n", "lower", "upper", "strength", "reliability", "reason",
+    "bound_lower", "bound_upper",
 )  # fmt: skip
 _CHANGE = ("class_name", "recall_dense", "recall", "only_before", "only_after", "p", "p_corrected", "reason")
 _INSTRUMENTED = ("estimate", "se", "n", "lower", "upper", "strength", "k", "reason")

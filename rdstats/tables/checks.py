@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rdstats.analysis import Analysis
 from rdstats.records import (
+    Record,
     change_records,
     instrumented_records,
     interval_records,
@@ -14,6 +15,7 @@ from rdstats.records import (
     sampling_records,
 )
 from rdstats.tables.table import (
+    NONE,
     Column,
     Table,
     between,
@@ -94,10 +96,20 @@ def pair_tables(analysis: Analysis) -> list[Table]:
     records, dims = pair_records(analysis), [str(dim) for dim in analysis.slopes["slope"].dims if dim != "seed"]
     if analysis.pairs is None or not records:
         return []
+    only_bounds = "interval" not in analysis.pairs
     columns = [
-        num("raw", "slope"), num("corrected", "slope_sampling_corrected"), between("interval"),
-        num("images", "n", 0), num("strength", "strength", 1), text("note", "reason"),
+        num("raw", "slope"),
+        *([between("possible", "bound_")] if only_bounds else
+          [num("corrected", "slope_sampling_corrected"), between("interval"), num("images", "n", 0)]),
+        num("strength", "strength", 1), num("reliab.", "reliability", 2), Column("note", _pair_note),
     ]  # fmt: skip
+    if only_bounds:
+        caption = (
+            f"One pair of networks{fixed_text(records, dims)}: every slope freed of the sampling of test images that "
+            "the two matrices allow, since which images both networks get right is not known (no predictions, no "
+            "both_correct). What is possible, not an interval of confidence, and nothing about other training runs."
+        )
+        return build("One pair of networks", records, dims, columns, caption)
     caption = (
         "One pair of networks: slope freed of the sampling of test images, with a delete-one-image jackknife interval "
         f"at {percent(analysis.pairs.attrs['level'])}{fixed_text(records, dims)}. It says what these two networks "
@@ -113,11 +125,12 @@ def change_tables(analysis: Analysis) -> list[Table]:
     if not records:
         return []
     columns = [
-        num("recall before", "recall_dense"), num("after", "recall"), num("only before", "only_before", 0),
-        num("only after", "only_after", 0), probability("p", "p"), probability("p corrected", "p_corrected"),
+        num("before", "recall_dense"), num("after", "recall"), num("lost", "only_before", 0),
+        num("gained", "only_after", 0), probability("p", "p"), probability("p corr.", "p_corrected"),
     ]  # fmt: skip
     caption = (
-        "One pair of networks: images of each class that only one of them gets right, McNemar's exact two-sided mid-p, "
+        "One pair of networks: recall of each class before and after, images that only the one before (lost) or only "
+        "the one after (gained) gets right, McNemar's exact two-sided mid-p, "
         f"corrected by Holm over the classes{fixed_text(records, dims)}. Images are the units: it says nothing about "
         "other training runs."
     )
@@ -200,3 +213,8 @@ def posterior_pair_tables(analysis: Analysis) -> list[Table]:
         "spread ratio, standard deviation of the slope between seeds."
     )
     return [Table("Posterior of the comparisons", tuple(column.heading for column in columns), rows, caption)]
+
+
+def _pair_note(record: Record) -> str:
+    reason = str(record["reason"] or "")
+    return NONE if reason in ("", "bounds_only") else reason.replace("_", " ")

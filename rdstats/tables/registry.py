@@ -10,7 +10,7 @@ from rdstats.analysis import Analysis
 from rdstats.errors import InputError, nearest, one_of
 from rdstats.records import Record
 from rdstats.tables import checks, classes, families, networks, slopes
-from rdstats.tables.table import Table
+from rdstats.tables.table import Table, single
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,8 @@ def chosen(names: str, format: str, analysis: Analysis) -> list[str]:
     if not names:
         if format == "csv":
             return ["tests" if analysis.families else "slopes"]
-        return [*DEFAULT, *(["posterior", "posterior-pairs"] if analysis.posterior is not None else [])]
+        default = ["slopes", "pairs", "changes"] if single(analysis) else DEFAULT
+        return [*default, *(["posterior", "posterior-pairs"] if analysis.posterior is not None else [])]
     wanted = list(TABLES) if names == "all" else [name.strip() for name in names.split(",")]
     for name in wanted:
         if name not in TABLES:

@@ -21,22 +21,31 @@ from rdstats.tables.table import (
     num,
     number,
     percent,
+    single,
 )
 
 
 def summary_tables(analysis: Analysis) -> list[Table]:
     """Return accuracy and slope of every planned cell, with spread, cosine and expected slope beside."""
     records, dims = slope_records(analysis), cell_dims(analysis)
+    inference = [] if single(analysis) else [between("interval"), Column("vs 1", verdict_text)]
     columns = [
-        num("accuracy", "accuracy"), num("slope", "mean"), between("interval"), Column("vs 1", verdict_text),
+        num("accuracy", "accuracy"), num("slope", "mean"), *inference,
         num("spread", "spread", 2), num("cosine", "cosine", 2), num("expected", "expected"),
     ]  # fmt: skip
     attrs = analysis.summary.attrs
-    caption = (
+    over_runs = (
         f"Mean intensification slope of {attrs['measure']} over {n_text(records)}{fixed_text(records, dims)}, with t "
         f"intervals simultaneous at {percent(attrs['level'])} within a column (the control's on its own), "
         f"{conditional(analysis)}. 'vs 1' is the paper's verdict: < or > where the interval lies below or above 1, "
-        f"? where it does not or fewer than 5 networks. 'expected' is the slope if every class moved by one common "
+        f"? where it does not or fewer than 5 networks. "
+    )
+    alone = (
+        f"Intensification slope of {attrs['measure']} of single networks{fixed_text(records, dims)}: one training run, "
+        "so nothing is inferred about others. "
+    )
+    caption = (
+        f"{alone if single(analysis) else over_runs}'expected' is the slope if every class moved by one common "
         f"log-odds shift to the same accuracy. slope = spread x cosine for each network. "
         f"Degenerate networks ({RULES}) are {dropped(analysis)}."
     )

@@ -134,7 +134,9 @@ def fixed_text(records: Sequence[Record], dims: Iterable[str]) -> str:
 def n_text(records: Iterable[Record], unit: str = "networks") -> str:
     """Return ``n = 10 networks`` or ``n = 8 to 10 networks``."""
     ns = sorted({int(record["n"]) for record in records if record["n"]})
-    return f"n = {ns[0]}" + (f" to {ns[-1]}" if len(ns) > 1 else "") + f" {unit}" if ns else "no network"
+    if not ns:
+        return "no network"
+    return f"n = {ns[0]} to {ns[-1]} {unit}" if len(ns) > 1 else f"n = {ns[0]} {unit.removesuffix('s' * (ns == [1]))}"
 
 
 def k_text(records: Iterable[Record]) -> str:
@@ -145,6 +147,11 @@ def k_text(records: Iterable[Record]) -> str:
 def cell_dims(analysis: Analysis) -> list[str]:
     """Return the dimensions of a cell without the seed."""
     return [str(dim) for dim in analysis.summary["mean"].dims]
+
+
+def single(analysis: Analysis) -> bool:
+    """Return whether there is one training run only, so nothing to infer over seeds."""
+    return int(analysis.slopes.sizes.get("seed", 1)) < 2
 
 
 def dropped(analysis: Analysis) -> str:
