@@ -47,7 +47,7 @@ def on_present(function: Callable[[xr.Dataset], xr.Dataset], counts: xr.Dataset,
     if not dims or any(counts[name].chunks is not None for name in counts.data_vars):
         return function(counts)
     there = counts["support"].notnull().any(CLASS).transpose(*dims).values
-    if there.all():
+    if there.all() or not there.any():
         return function(counts)
     at = np.nonzero(there)
     places = {dim: xr.DataArray(index, dims=STACKED) for dim, index in zip(dims, at, strict=True)}

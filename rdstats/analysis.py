@@ -18,7 +18,7 @@ from rdstats.control import against_control, control_differences, controlled_met
 from rdstats.cube import class_counts
 from rdstats.cube.counts import check_counts
 from rdstats.degeneracy import without_degenerate
-from rdstats.errors import InputError, nearest, one_of
+from rdstats.errors import InputError, UnanswerableError, nearest, one_of
 from rdstats.families import FAMILIES, Family, declare, run_family
 from rdstats.measures import balance
 from rdstats.resampling import bca_intervals, crossed_intervals, fold_slopes, fold_slopes_and_terms
@@ -36,7 +36,7 @@ FOLDS = 10
 """Stratified folds of the test images for crossed intervals and cross-fitting."""
 CORRECTED = "slope_sampling_corrected"
 _DELTA = ("arch", "dataset")
-"""Families that a common control does not leave as they are."""
+"""Families that compare networks with controls of their own."""
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ def analyze(
     sampling: bool | None = None,
     folds: int | None = None,
     bootstrap: int = 0,
-    bayes: bool = False,
+    bayes: bool | None = False,
     random_seed: int = 0,
 ) -> Analysis:
     """Analyse a cube.
@@ -184,7 +184,7 @@ def analyze(
     folds : stratified folds of test images for crossed intervals; 0: none; default 10 where the cube has
         predictions.
     bootstrap : resamples of BCa intervals (10,000 or more) as a check of the t intervals; 0: none.
-    bayes : draw the posterior of every column.
+    bayes : draw the posterior of every column; None: if any has the seeds for it.
     random_seed : root of the draws of bootstrap and posterior.
 
     Raises
@@ -215,6 +215,10 @@ def analyze(
         against = "sham" if controlled_methods(networks) else "one"
     elif against == "sham" and not controlled_methods(networks):
         raise InputError("--against sham: the cube has no control (method sham at ratio 1) for any of its methods")
+    Family(  # wrong choices are refused before any work
+        "", (), paired=False, alternative=alternative or "two-sided", correction=correction, level=level,
+        pair_by=pair_by or "dense_id",
+    )  # fmt: skip
     declared = {
         "correction": correction, "level": level, "pairs": pairs, "order": order, "arch": arch,
         "alternative": alternative, "equal_variance": equal_variance or None, "pair_by": pair_by,
@@ -225,7 +229,7 @@ def analyze(
     pair, changes = _single(cube, counts, measure, reference, level)
     degenerate = bool((networks["degenerate"] & (networks["reason"] != "missing")).any())
     without = _assemble(parts, options, True) if degenerate and not exclude_degenerate else None
-    draws = posterior(networks, seed=random_seed) if bayes else None
+    draws = _posterior(networks, bayes, random_seed)
     return Analysis(**{**vars(result), "pairs": pair, "changes": changes, "posterior": draws, "without": without})
 
 
@@ -249,6 +253,10 @@ def _images(
     What was asked for and cannot be had is refused.
     """
     seen, several = has_predictions(cube), cube.sizes.get(SEED, 1) > 2
+    if folds is not None and folds != 0 and folds < 2:
+        raise InputError(f"folds: received {folds}, accepted: 2 or more, 0 for none")
+    if folds and not several:
+        raise InputError(f"folds: crossed intervals need 3 seeds; the cube has {cube.sizes.get(SEED, 1)}")
     with_folds = several and folds != 0 and (seen or folds is not None)
     with_terms = sampling is not False and (seen or sampling or (measure == "recall" and "both_correct" in counts))
     if seen and with_folds and with_terms and folds in (None, FOLDS):
@@ -271,6 +279,23 @@ def _single(
         pairs = pair_intervals(source, measure, reference, level=level) if measure == "recall" else None
         return pairs, class_changes(source)
     return (_pair_bounds(counts, reference, level) if measure == "recall" else None), None
+
+
+def _posterior(networks: xr.Dataset, wanted: bool | None, seed: int) -> InferenceData | None:
+    if wanted is False:
+        return None
+    try:
+        return posterior(networks, seed=seed)
+    except InputError:
+        if wanted:
+            raise
+        return None
+
+
+def _needs_delta(networks: xr.Dataset, family: str) -> bool:
+    """Return whether the two sides of a family's members have different controls: a common one cancels out."""
+    several = len(set(controlled_methods(networks).values())) > 1
+    return family in _DELTA or (several and family in ("method", "method-by-arch", "matched"))
 
 
 def _pair_bounds(counts: xr.Dataset, reference: str, level: float) -> xr.Dataset:
@@ -305,7 +330,7 @@ def _assemble(parts: _Parts, options: _Options, exclude: bool) -> Analysis:
     lines = [
         *notes.run_notes(parts.counts),
         *notes.network_notes(networks, summary, options.measure),
-        *notes.balance_notes(parts.counts, options.measure),
+        *notes.balance_notes(parts.counts, options.measure, networks.attrs["reference"]),
         *notes.control_notes(networks, control, options.against),
         *notes.sampling_notes(corrected),
         *notes.family_notes(one.tests for one in families),
@@ -329,27 +354,34 @@ def _families(
         wanted = ("ratio",) if several and RATIO in networks["slope"].dims else ()
     everything = "all" in wanted
     names = [*(FAMILIES if everything else ()), *(one for one in wanted if one != "all")]
+    _refuse_ambiguous(names, options.declared)
     results, skipped = [], []
     for name in names:
         try:
-            results.append(_family(networks, name, options, exclude, lenient=everything))
-        except InputError as error:
+            results.append(_family(networks, name, options, exclude))
+        except UnanswerableError as error:
             if not everything or isinstance(name, Family) or not several:
                 raise
             skipped.append(f"family {name} not run: {str(error).removeprefix(f'--family {name}: ')}")
     return tuple(results), tuple(skipped)
 
 
-def _family(
-    networks: xr.Dataset, name: str | Family, options: _Options, exclude: bool, *, lenient: bool
-) -> FamilyResult:
+def _refuse_ambiguous(names: Sequence[str | Family], declared: dict[str, Any]) -> None:
+    """Refuse choices that belong to one family beside several, or to none."""
+    for key in ("pairs", "order"):
+        if declared[key] is not None and len(names) != 1:
+            raise InputError(f"--{key} belongs to one family: name it with --family")
+    if declared["arch"] is not None and not any(name == "dataset" for name in names):
+        raise InputError("--arch belongs to family dataset: name it with --family")
+
+
+def _family(networks: xr.Dataset, name: str | Family, options: _Options, exclude: bool) -> FamilyResult:
     family = name
     if isinstance(family, str):
         declared = dict(options.declared)
-        if lenient:  # a choice that belongs to one family is no error of the others
-            declared = {key: value for key, value in declared.items() if key not in ("pairs", "order")}
-            declared |= {"arch": declared["arch"] if name == "dataset" else None}
-        quantity = "delta" if options.against == "sham" and name in _DELTA else None
+        if options.families != (family,) and family != "dataset":
+            declared["arch"] = None  # it belongs to another of the families
+        quantity = "delta" if options.against == "sham" and _needs_delta(networks, family) else None
         family = declare(family, networks, quantity=quantity, **declared)
     return FamilyResult(family, run_family(networks, family, exclude_degenerate=exclude))
 

@@ -13,6 +13,10 @@ class InputError(ValueError):
     """
 
 
+class UnanswerableError(InputError):
+    """The input is in order, but the cube cannot answer this question."""
+
+
 def nearest(name: str, accepted: Iterable[str]) -> str:
     """Return `` (did you mean 'x'?)`` for the accepted name closest to `name`, or an empty string."""
     close = difflib.get_close_matches(name.lower(), list(accepted), n=1, cutoff=0.5)

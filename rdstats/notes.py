@@ -47,10 +47,13 @@ def network_notes(networks: xr.Dataset, summary: xr.Dataset, measure: str) -> li
     return notes
 
 
-def balance_notes(counts: xr.Dataset, measure: str) -> list[str]:
-    """Return where balances do not add up to zero, so that a line through the origin is an assumption."""
-    if measure != "recall":
-        return [f"balances of {measure} do not add up to zero: a line through the origin is an assumption"]
+def balance_notes(counts: xr.Dataset, measure: str, reference: str) -> list[str]:
+    """Return where balances do not add up to zero, so that a line through the origin is an assumption.
+
+    Against the plain mean, and on test sets with equal classes, they do for every measure.
+    """
+    if reference == "macro":
+        return []
     support = counts["support"].where(counts["support"] > 0)
     others = [dim for dim in support.dims if dim not in (CLASS, "dataset")]
     support = support.max(others)
@@ -65,7 +68,7 @@ def balance_notes(counts: xr.Dataset, measure: str) -> list[str]:
     return [
         f"test classes differ in size, up to {float(ratio.max()):.2f} to 1{where}: {names[0]} has "
         f"{int(images[largest])} images, {names[1]} {int(images[smallest])}; "
-        "a line through the origin is an approximation"
+        f"balances of {measure} do not add up to zero, and a line through the origin is an approximation"
     ]
 
 

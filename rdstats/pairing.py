@@ -9,7 +9,7 @@ import numpy as np
 import xarray as xr
 
 from rdstats._labelled import SEED
-from rdstats.errors import InputError
+from rdstats.errors import InputError, UnanswerableError
 
 
 def check_dense_ids(counts: xr.Dataset) -> None:
@@ -62,7 +62,9 @@ def check_paired(counts: xr.Dataset, first: Mapping[str, Any], second: Mapping[s
         return
     one, other = (_names(_at(counts["dense_id"], where)) for where in (first, second))
     if ((one != other) & (one != "") & (other != "")).any():
-        raise InputError(f"paired test of {first} and {second}: their dense networks differ; use independent samples")
+        raise UnanswerableError(
+            f"paired test of {first} and {second}: their dense networks differ; use independent samples"
+        )
 
 
 def check_independent(counts: xr.Dataset, first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
@@ -71,7 +73,7 @@ def check_independent(counts: xr.Dataset, first: Mapping[str, Any], second: Mapp
         return
     one, other = (set(_names(_at(counts["dense_id"], where)).ravel().tolist()) for where in (first, second))
     if shared := sorted((one & other) - {""}):
-        raise InputError(
+        raise UnanswerableError(
             f"independent test of {first} and {second}: they share dense networks ({shared[0]}); use paired samples"
         )
 

@@ -57,8 +57,9 @@ def contributions(cube: xr.Dataset, measure: str = "recall", reference: str = "a
 def intercept_model(cube: xr.Dataset, measure: str = "recall", reference: str = "accuracy") -> xr.Dataset:
     """Return the least-squares line with intercept through the balances of every network.
 
-    ``Bn'_c = intercept + slope Bn_c``, all classes alike.  For precision, F1 and test sets with unequal
-    classes, where balances do not add up to zero, it shows what the line through the origin leaves out.
+    ``Bn'_c = intercept + slope Bn_c``, all classes alike.  For test sets with unequal classes and
+    the reference ``accuracy``, where balances do not add up to zero, it shows what the line through the origin
+    leaves out.
 
     Parameters
     ----------

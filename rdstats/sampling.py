@@ -327,7 +327,7 @@ def weak_test_set(cube: xr.Dataset, reference: str = "accuracy") -> xr.Dataset:
     >>> from rdstats.cube import build
     >>> result = weak_test_set(build([[90, 10], [30, 70]], [[70, 30], [50, 50]]))
     >>> float(result["strength"].round(2)), bool(result["weak"])
-    (1.65, True)
+    (1.71, True)
     """
     counts = class_counts(cube).compute()
     require_dense(counts)

@@ -34,7 +34,7 @@ def slopes(cube: xr.Dataset, measure: str = "recall", reference: str = "accuracy
     - ``slope, spread_ratio, cosine, r_squared``, and ``beta``, the slope of the balances that are not
       normalised (slope = A/A' beta); NaN with a ``reason`` (``missing``, ``undefined_class``, ``no_spread``);
     - ``slope_expected``: the slope if every class moved by one common log-odds shift to the accuracy after
-      (both networks' scores shrunk alike); ``slope_expected_error``: if every class's error odds grew by one
+      (both networks' scores shrunk alike); ``slope_expected_error``: if every class's error grew by one
       factor; ``slope_excess``: log of slope over expected slope;
     - ``accuracy, accuracy_dense``; ``degenerate, degenerate_reason``; and ``status, dense_id,
       achieved_ratio`` where the cube has them.

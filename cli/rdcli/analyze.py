@@ -106,6 +106,7 @@ def analyze(
     save_posterior: Annotated[
         Path | None, typer.Option(metavar="FILE.nc", help="Write the posterior draws.", show_default=False)
     ] = None,
+    bootstrap: Annotated[int, typer.Option(help="Resamples of BCa intervals, 10000 or more; 0: none.")] = 0,
     exclude: Exclude = "",
     select: Select = None,
     format: Annotated[
@@ -136,7 +137,8 @@ def analyze(
         cube, select, exclude, family=wanted, measure=measure, reference=reference, correction=correction,
         level=level, margin=margin, against=against, pairs=_pairs(pairs), order=_names(order), arch=_archs(arch),
         alternative=alternative, equal_variance=pooled, pair_by=pair_by, sampling=sampling, folds=folds,
-        bayes=bayes or save_posterior is not None or "posterior" in table,
+        bayes=bayes or save_posterior is not None or "posterior" in table or (None if table == "all" else False),
+        bootstrap=bootstrap,
     )  # fmt: skip
     if save_family is not None:
         if len(analysis.families) != 1:

@@ -152,8 +152,8 @@ def slope_sampling_corrected(
 def strength(correct: ArrayLike, support: ArrayLike, reference: str = "accuracy") -> FloatArray:
     """Strength of a dense network, D / error(D): its spread between classes in units of sampling error.
 
-    error^2 = 4 sum_c u_c (B_c - w_c sum B)^2 + 2 sum_cd u_c u_d q_cd^2 with u_c = x_c (1 - x_c) / (n_c - 1) and
-    q_cd = [c = d] - w_c - w_d + C w_c w_d: the balances of all classes share the error of A.
+    error^2 = max(4 sum_c u_c (B_c - w_c sum B)^2 - 2 T, 2 T), T = sum_cd u_c u_d q_cd^2, u_c = x_c (1 - x_c) /
+    (n_c - 1) and q_cd = [c = d] - w_c - w_d + C w_c w_d: the balances of all classes share the error of A.
 
     Parameters
     ----------
@@ -175,13 +175,14 @@ def strength(correct: ArrayLike, support: ArrayLike, reference: str = "accuracy"
 
     Notes
     -----
-    The variance of a quadratic form of independent recalls, sum q_cd x_c x_d, taken as normal. Without the
-    terms c != d the error is too small by sqrt(1 - 1/C) on a balanced test set.
+    The variance of a quadratic form of independent recalls taken as normal, 4 sum u (..)^2 + 2 T at the true
+    balances; with the observed ones the first term is too large by 4 T on average. Without the terms c != d
+    the error would be too small by sqrt(1 - 1/C) on a balanced test set.
 
     Examples
     --------
     >>> strength([90, 70], [100, 100]).round(2).tolist()
-    1.65
+    1.71
     """
     denominator, error, _ = _one_sided(correct, support, reference)
     return signal_to_noise(denominator, error)
@@ -304,7 +305,7 @@ def _denominator(side: _Side, images: FloatArray, reference: str) -> tuple[Float
 
 
 def _error_variance(side: _Side, images: FloatArray, reference: str) -> FloatArray:
-    """Sampling variance of D, 4 sum u_c (B_c - w_c sum B)^2 + 2 sum_cd u_c u_d q_cd^2.
+    """Sampling variance of D, 4 sum u_c (B_c - w_c sum B)^2 - 2 T, T = sum_cd u_c u_d q_cd^2, at least 2 T.
 
     u_c = x_c (1 - x_c) / (n_c - 1), and q_cd = [c = d] - w_c - w_d + C w_c w_d because all balances share A;
     the double sum is expanded in sums over classes.
@@ -319,7 +320,9 @@ def _error_variance(side: _Side, images: FloatArray, reference: str) -> FloatArr
     off = 2 * zeroth * second + count**2 * second**2 + 2 * first**2 - 4 * count * first * second
     shift = -2 * weights + number * weights**2
     pairs = off + (own**2 * ((1 + shift) ** 2 - shift**2)).sum(axis=-1)
-    return np.asarray(4 * (own * towards**2).sum(axis=-1) + 2 * np.maximum(pairs, 0.0))
+    noise = 2 * np.maximum(pairs, 0.0)
+    # the balances seen are themselves noisy, which adds twice the noise to the first sum on average
+    return np.asarray(np.maximum(4 * (own * towards**2).sum(axis=-1) - noise, noise))
 
 
 def _one_sided(correct: ArrayLike, support: ArrayLike, reference: str) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -10,7 +10,7 @@ import numpy as np
 import xarray as xr
 
 from rdstats._labelled import METHOD, RATIO, SEED, is_control, planned
-from rdstats.errors import InputError, nearest, one_of
+from rdstats.errors import InputError, UnanswerableError, nearest, one_of
 from rdstats.families.family import Family, Member, Selector, find
 
 DATASET, ARCH = "dataset", "arch"
@@ -30,7 +30,7 @@ class _Plan:
         self.family = family
         self.dims = [str(dim) for dim in slopes["slope"].dims if dim != SEED]
         if lacking := [dim for dim in needs if dim not in self.dims]:
-            raise InputError(
+            raise UnanswerableError(
                 f"--family {family}: the cube has no dimension {lacking[0]}; "
                 f"it has {one_of(self.dims) or 'no dimension to compare along'}"
             )
@@ -88,7 +88,7 @@ class _Plan:
         """Raise `InputError` where there is nothing to compare."""
         if not members:
             names = [_label(RATIO, v) if dim == RATIO else str(v) for v in self.labels[dim] if not is_control(v)]
-            raise InputError(
+            raise UnanswerableError(
                 f"--family {self.family}: nothing to compare along {dim}; the cube has {one_of(names) or 'none'}"
             )
 
@@ -241,7 +241,9 @@ def method_by_arch_family(slopes: xr.Dataset, *, pairs: Pairs | None = None, **o
         methods = [name for name in plan.labels[METHOD] if not is_control(name)]
         chosen = [PAPER_METHODS] if set(PAPER_METHODS) <= set(methods) else [tuple(methods)]  # type: ignore[list-item]
         if len(chosen[0]) != 2:
-            raise InputError(f"--family method-by-arch: say which two of {one_of(methods)}: --pairs first:second")
+            raise UnanswerableError(
+                f"--family method-by-arch: say which two of {one_of(methods)}: --pairs first:second"
+            )
     members = _regrouped(plan, plan.members(METHOD, lambda _: chosen), METHOD, RATIO, ARCH)
     plan.refuse_empty(members, METHOD)
     return _family("method-by-arch", members, True, "two-sided", [ARCH], options, _SAME)
@@ -268,11 +270,13 @@ def matched_family(slopes: xr.Dataset, *, pairs: Pairs | None = None, **options:
     """
     plan = _Plan(slopes, "matched", [METHOD])
     if "achieved_ratio" not in slopes:
-        raise InputError("--family matched: the cube has no achieved_ratio, so nothing says which networks match")
+        raise UnanswerableError(
+            "--family matched: the cube has no achieved_ratio, so nothing says which networks match"
+        )
     chosen = plan.pairs(METHOD, pairs)
     if chosen is None:
         if not set(RELEASED_AND_TWIN) <= set(plan.labels[METHOD]):
-            raise InputError(
+            raise UnanswerableError(
                 f"--family matched: say which criterion and which twin of {one_of(plan.labels[METHOD])}: --pairs a:b"
             )
         chosen = [RELEASED_AND_TWIN]
@@ -361,7 +365,7 @@ def _default_arch(plan: _Plan, dataset: Any, chosen: Mapping[str, str]) -> Any:
     if dataset in chosen:
         return find(archs, chosen[dataset], f"--arch: {dataset}")
     if len(archs) > 1:
-        raise InputError(
+        raise UnanswerableError(
             f"--family dataset: {dataset} has several archs ({one_of(archs)}); choose one, --arch {dataset}={archs[-1]}"
         )
     return archs[0] if archs else plan.labels[ARCH][0]

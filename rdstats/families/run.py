@@ -11,7 +11,7 @@ from rdstats import array
 from rdstats._labelled import METHOD, SEED
 from rdstats.control import control_differences
 from rdstats.degeneracy import without_degenerate
-from rdstats.errors import InputError
+from rdstats.errors import UnanswerableError
 from rdstats.families.family import Family
 from rdstats.pairing import check_independent, check_paired
 
@@ -43,10 +43,10 @@ def run_family(slopes: xr.Dataset, family: Family, *, exclude_degenerate: bool =
         A cube with one seed, labels that are not there, a paired family across different dense networks, or
         an independent one on shared ones.
 
-    Source: paper, section 6.2; STATISTICS: Welch for independent samples.
+    Source: paper, section 6.2, which does not say which independent test it used: Welch unless pooled is asked for.
     """
     if SEED not in slopes.dims or slopes.sizes[SEED] < 2:
-        raise InputError(
+        raise UnanswerableError(
             "the cube has one seed: a test over training runs needs several; leave --family out "
             "to see each pair of networks alone"
         )
@@ -105,7 +105,7 @@ def _quantity(slopes: xr.Dataset, family: Family, exclude_degenerate: bool) -> x
         return networks["slope"].compute()
     differences = control_differences(networks)
     if differences is None:
-        raise InputError(
+        raise UnanswerableError(
             f"--family {family.name}: no method has its control in the cube, so there is no difference from it; "
             "compare the slopes themselves with --against one"
         )

@@ -48,7 +48,7 @@ def test_worked_fractions():
     np.testing.assert_allclose(terms.denominator, 0.02 - 0.30 / 198, rtol=1e-12)
     np.testing.assert_allclose(terms.ratio, 0.8 / 0.6, rtol=1e-12)
     u = 0.30 / 99  # D is half the squared difference of the two recalls, whose variance is u
-    np.testing.assert_allclose(terms.error, np.sqrt(0.2**2 * u + u**2 / 2), rtol=1e-12)
+    np.testing.assert_allclose(terms.error, np.sqrt(0.2**2 * u - u**2 / 2), rtol=1e-12)
     np.testing.assert_allclose(strength([90, 70], [100, 100]), terms.denominator / terms.error, rtol=1e-12)
     np.testing.assert_allclose(reliability([90, 70], [100, 100]), terms.denominator / 0.02, rtol=1e-12)
 
@@ -64,16 +64,22 @@ def test_the_error_of_the_denominator_is_that_of_a_quadratic_form(reference):
     x = right / n
     u = np.diag(x * (1 - x) / (n - 1))
     q = centre.T @ centre
-    np.testing.assert_allclose(error**2, 4 * x @ q @ u @ q @ x + 2 * np.trace(q @ u @ q @ u), rtol=1e-10)
+    noise = 2 * np.trace(q @ u @ q @ u)
+    np.testing.assert_allclose(error**2, max(4 * x @ q @ u @ q @ x - noise, noise), rtol=1e-10)
+    flat = np.round(n * 0.7)  # equal recalls: nothing but noise
+    u = np.diag(0.21 / (n - 1))
+    error = slope_terms(flat, flat, flat, n, reference).error
+    np.testing.assert_allclose(error**2, 2 * np.trace(q @ u @ q @ u), rtol=1e-10)
 
 
 def test_the_error_of_the_denominator_is_what_draws_show():
     """20,000 test sets of 4 classes of 300 images; tolerance 4 Monte-Carlo errors of a standard deviation."""
     x, n = np.array([0.9, 0.7, 0.8, 0.6]), np.full(4, 300)
     right = np.random.default_rng(5).binomial(n, x, (20_000, 4))
-    found = slope_terms(right, right, right, n).denominator.std()
-    exact = slope_terms(x * 300, x * 300, x * 300, n).error
-    assert found == pytest.approx(exact, rel=4 / np.sqrt(2 * 20_000))
+    terms = slope_terms(right, right, right, n)
+    variances = terms.error**2
+    error = np.hypot(variances.std() / variances.mean() / np.sqrt(20_000), np.sqrt(2 / 20_000))
+    assert terms.denominator.var() == pytest.approx(variances.mean(), rel=4 * error)
 
 
 @pytest.mark.parametrize("reference", ["accuracy", "macro"])

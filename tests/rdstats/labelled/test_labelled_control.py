@@ -61,7 +61,7 @@ CLAIMS = [
     ("intensified", {"mp": 1.4}),
     ("de-intensified", {"mp": 0.6}),
     ("practically none", {"mp": 1.02}),
-    ("changed relative to the control, spread undecided", {"mp": 0.7, "spread": 1.2, "sham_spread": 1.2}),
+    ("undecided", {"mp": 0.7, "spread": 1.2, "sham_spread": 1.2}),  # no corrected difference supports the change
     ("undecided", {"mp": 0.6, "spread": 1.5}),
     ("undecided", {"mp": 1.05, "noise": 20 * NOISE}),
     ("undecided", {"mp": 1.4, "noise": NOISE[:4]}),
