@@ -130,6 +130,7 @@ class _Options:
     declared: dict[str, Any]
     bootstrap: int
     random_seed: int
+    asked: bool
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,7 @@ def analyze(
         counts = counts.compute()
         check_counts(counts)
     networks = slopes(counts, measure, reference).compute()
+    asked = against is not None
     if against is None:
         against = "sham" if controlled_methods(networks) else "one"
     elif against == "sham" and not controlled_methods(networks):
@@ -223,7 +225,7 @@ def analyze(
         "correction": correction, "level": level, "pairs": pairs, "order": order, "arch": arch,
         "alternative": alternative, "equal_variance": equal_variance or None, "pair_by": pair_by,
     }  # fmt: skip
-    options = _Options(level, margin, against, measure, families, declared, bootstrap, random_seed)
+    options = _Options(level, margin, against, measure, families, declared, bootstrap, random_seed, asked)
     parts = _Parts(counts, networks, *_images(cube, counts, measure, reference, sampling, folds))
     result = _assemble(parts, options, exclude_degenerate)
     pair, changes = _single(cube, counts, measure, reference, level)
@@ -331,7 +333,7 @@ def _assemble(parts: _Parts, options: _Options, exclude: bool) -> Analysis:
         *notes.run_notes(parts.counts),
         *notes.network_notes(networks, summary, options.measure),
         *notes.balance_notes(parts.counts, options.measure, networks.attrs["reference"]),
-        *notes.control_notes(networks, control, options.against),
+        *notes.control_notes(networks, control, silent=options.asked and options.against == "one"),
         *notes.sampling_notes(corrected),
         *notes.family_notes(one.tests for one in families),
         *skipped,
@@ -354,6 +356,8 @@ def _families(
         wanted = ("ratio",) if several and RATIO in networks["slope"].dims else ()
     everything = "all" in wanted
     names = [*(FAMILIES if everything else ()), *(one for one in wanted if one != "all")]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"--family: {twice[0] if isinstance(twice[0], str) else twice[0].name} comes twice")
     _refuse_ambiguous(names, options.declared)
     results, skipped = [], []
     for name in names:
@@ -371,6 +375,10 @@ def _refuse_ambiguous(names: Sequence[str | Family], declared: dict[str, Any]) -
     for key in ("pairs", "order"):
         if declared[key] is not None and len(names) != 1:
             raise InputError(f"--{key} belongs to one family: name it with --family")
+    if len(names) == 1 and isinstance(names[0], Family):
+        for key in ("pairs", "order", "alternative", "equal_variance", "pair_by"):
+            if declared[key] is not None:
+                raise InputError(f"{key.replace('_', '-')}: a family that is given whole says that itself")
     if declared["arch"] is not None and not any(name == "dataset" for name in names):
         raise InputError("--arch belongs to family dataset: name it with --family")
 
@@ -379,8 +387,9 @@ def _family(networks: xr.Dataset, name: str | Family, options: _Options, exclude
     family = name
     if isinstance(family, str):
         declared = dict(options.declared)
-        if options.families != (family,) and family != "dataset":
-            declared["arch"] = None  # it belongs to another of the families
+        if options.families != (family,):  # choices that belong to another of the families
+            declared["arch"] = declared["arch"] if family == "dataset" else None
+            declared["equal_variance"] = declared["equal_variance"] if family in _DELTA else None
         quantity = "delta" if options.against == "sham" and _needs_delta(networks, family) else None
         family = declare(family, networks, quantity=quantity, **declared)
     return FamilyResult(family, run_family(networks, family, exclude_degenerate=exclude))

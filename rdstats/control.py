@@ -9,7 +9,8 @@ import xarray as xr
 
 from rdstats import array
 from rdstats._labelled import METHOD, RATIO, SEED, control_of, family_size, is_control, like
-from rdstats.pairing import check_paired
+from rdstats.errors import UnanswerableError
+from rdstats.pairing import check_paired, paired_by
 from rdstats.slope import MARGIN, collapsed, degenerate_counts, t_intervals
 
 NOT_SUPPORTED, SUPPORTED, NOT_CHECKED = "not supported", "supported", "not checked"
@@ -56,7 +57,10 @@ def control_differences(slopes: xr.Dataset) -> xr.Dataset | None:
     slopes = slopes.compute()
     parts = []
     for method, control in pairs.items():
-        check_paired(slopes, {METHOD: method}, {METHOD: control})
+        try:
+            check_paired(slopes, {METHOD: method}, {METHOD: control})
+        except UnanswerableError as error:
+            raise UnanswerableError(f"against the control: {error}; --against one leaves it out") from None
         pruned, sham = slopes.sel({METHOD: [method]}), control_arm(slopes, control)
         both = pruned["slope"].notnull() & sham["slope"].notnull()
         spread = xr.apply_ufunc(array.log_spread_difference, pruned["spread_ratio"], sham["spread_ratio"])
@@ -70,7 +74,8 @@ def control_differences(slopes: xr.Dataset) -> xr.Dataset | None:
         )
         parts.append(part.map(like, args=(pruned["slope"],)).assign(control=(METHOD, np.array([control], object))))
     result = _along_methods(parts)
-    return result.assign_attrs(slopes.attrs)
+    arms = [{METHOD: name} for pair in pairs.items() for name in pair]
+    return result.assign_attrs(slopes.attrs, pair_by=paired_by(slopes, *arms))
 
 
 def control_arm(data: xr.Dataset, control: str) -> xr.Dataset:
@@ -120,8 +125,9 @@ def against_control(
       raw interval holds 0);
     - ``claim``: "intensified" needs delta > 0 and a grown spread, "de-intensified" both below 0; delta alone
       is "changed relative to the control, spread undecided"; before these come "collapsed" (over a tenth of
-      the networks degenerate) and "practically none"; everything else, a raw verdict that the corrected one
-      does not support, and "changed" without a corrected one, is "undecided".
+      the networks degenerate) and "practically none" (of the corrected difference, too, where it is known);
+      everything else, a raw verdict that the corrected one does not support, and "changed" without a
+      corrected one, is "undecided".
 
     Raises
     ------
@@ -140,7 +146,8 @@ def against_control(
         part = differences.sel({METHOD: [method]})
         own = difference_terms(terms, method, control) if terms is not None else None
         parts.append(_compare(slopes.sel({METHOD: [method]}), part, own, level, margin).assign(control=control))
-    return _along_methods(parts).assign_attrs(slopes.attrs, level=level, margin=margin)
+    result = _along_methods(parts)
+    return result.assign_attrs(slopes.attrs, level=level, margin=margin, pair_by=differences.attrs["pair_by"])
 
 
 def _along_methods(parts: list[xr.Dataset]) -> xr.Dataset:
@@ -162,9 +169,11 @@ def _compare(
     stats = (delta[name].values for name in ("mean", "sd", "n"))
     tost = array.tost(*stats, margin=margin, level=level, k=k.transpose(*dims).values)
     result["p_equivalent"] = (dims, np.asarray(tost.p))
-    result = result.assign(_corrected(delta, terms, level, k))
+    result = result.assign(_corrected(delta, terms, level, k, margin))
+    within = tost.equivalent & (result["corrected_within"].values if "corrected_within" in result else True)
+    result = result.drop_vars("corrected_within", errors="ignore")
     gone = collapsed(degenerate_counts(pruned)).transpose(*dims)
-    words = array.claim(_interval(delta), _interval(spread), equivalent=tost.equivalent, collapsed=gone.values)
+    words = array.claim(_interval(delta), _interval(spread), equivalent=within, collapsed=gone.values)
     # where the arms agree with the dense network on unequally many images, sampling alone shifts the raw delta:
     # a change without a change of spread is only believed when the corrected difference shows it too
     support = result["support"].values
@@ -190,7 +199,9 @@ def _effects(differences: xr.Dataset, dims: tuple[Any, ...], level: float, k: xr
     }
 
 
-def _corrected(delta: xr.Dataset, terms: xr.Dataset | None, level: float, k: xr.DataArray) -> dict[str, Any]:
+def _corrected(
+    delta: xr.Dataset, terms: xr.Dataset | None, level: float, k: xr.DataArray, margin: float
+) -> dict[str, Any]:
     """Return the sampling-corrected delta, and whether it supports the verdict of the raw one."""
     dims = delta["mean"].dims
     raw = _verdict(delta)
@@ -202,6 +213,10 @@ def _corrected(delta: xr.Dataset, terms: xr.Dataset | None, level: float, k: xr.
     fixed = corrected_slopes(terms, level=level, k=k).transpose(*dims, ...)
     known = fixed["mean"].notnull().values
     own = _verdict(fixed)
+    # sampling pulls the raw difference towards 0: it alone shows no equivalence that the corrected one does not
+    spread = (fixed["se"] * np.sqrt(fixed["n"])).values
+    size = k.transpose(*dims).values
+    near = array.tost(fixed["mean"].values, spread, fixed["n"].values, margin=margin, level=level, k=size)
     support = np.where(raw == "?", "", np.where(~known, NOT_CHECKED, np.where(own == raw, SUPPORTED, NOT_SUPPORTED)))
     return {
         "corrected": fixed["mean"],
@@ -209,6 +224,7 @@ def _corrected(delta: xr.Dataset, terms: xr.Dataset | None, level: float, k: xr.
         "corrected_estimator": fixed["estimator"],
         "corrected_reason": fixed["reason"],
         "strength": fixed["strength"],
+        "corrected_within": (dims, near.equivalent | ~known),
         "support": (dims, np.asarray(support, object)),
     }
 

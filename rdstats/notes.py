@@ -72,13 +72,16 @@ def balance_notes(counts: xr.Dataset, measure: str, reference: str) -> list[str]
     ]
 
 
-def control_notes(networks: xr.Dataset, control: xr.Dataset | None, against: str) -> list[str]:
+def control_notes(networks: xr.Dataset, control: xr.Dataset | None, *, silent: bool) -> list[str]:
     """Return which methods lack their control, and where the raw difference is not supported."""
-    if against == "one" or "method" not in networks.coords:
+    if silent or "method" not in networks.coords or SEED not in networks.dims:
         return []
     methods = [str(name) for name in networks["method"].values.tolist()]
-    alone = [m for m in methods if not is_control(m) and control_of(m, methods) is None]
-    notes = [f"no control in the cube for {', '.join(alone)}: nothing is claimed for it"] if alone else []
+    alone = [m for m in methods if not is_control(m) and (control is None or control_of(m, methods) is None)]
+    notes = []
+    if alone:
+        them = "it" if len(alone) == 1 else "them"
+        notes.append(f"no control (sham at ratio 1) here for {', '.join(alone)}: nothing is claimed for {them}")
     if control is not None and "support" in control:
         n = int((control["support"] == "not supported").sum())
         if n:

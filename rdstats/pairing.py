@@ -56,15 +56,38 @@ def _check_one_matrix(counts: xr.Dataset) -> None:
 def check_paired(counts: xr.Dataset, first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
     """Raise `InputError` if two cell selectors do not share their dense networks, seed by seed.
 
-    A network without an id contradicts nothing.
+    A network without an id contradicts nothing, unless its accuracy before compression does.
     """
     if "dense_id" not in counts:
+        if "accuracy_dense" in counts:
+            one, other = (_at(counts["accuracy_dense"], where).values for where in (first, second))
+            if ((one != other) & ~np.isnan(one) & ~np.isnan(other)).any():
+                raise UnanswerableError(_unpaired(first, second))
         return
     one, other = (_names(_at(counts["dense_id"], where)) for where in (first, second))
     if ((one != other) & (one != "") & (other != "")).any():
-        raise UnanswerableError(
-            f"paired test of {first} and {second}: their dense networks differ; use independent samples"
-        )
+        raise UnanswerableError(_unpaired(first, second))
+
+
+def paired_by(counts: xr.Dataset, *selectors: Mapping[str, Any]) -> str:
+    """Return what makes pairs of the selected networks: ``dense_id`` if each that is there has one, else ``seed``."""
+    if "dense_id" not in counts:
+        return "seed"
+    for where in selectors:
+        ids = _at(counts["dense_id"], where)
+        blank = ids.copy(data=_names(ids) == "")
+        there = _at(counts["reason"], where) != "missing" if "reason" in counts else True
+        if bool((blank & there).any()):
+            return "seed"
+    return "dense_id"
+
+
+def _unpaired(first: Mapping[str, Any], second: Mapping[str, Any]) -> str:
+    return f"paired test of {_text(first)} and {_text(second)}: their dense networks differ, so they are no pairs"
+
+
+def _text(where: Mapping[str, Any]) -> str:
+    return " ".join(f"{label:g}" if isinstance(label, float) else str(label) for label in where.values())
 
 
 def check_independent(counts: xr.Dataset, first: Mapping[str, Any], second: Mapping[str, Any]) -> None:
@@ -74,7 +97,8 @@ def check_independent(counts: xr.Dataset, first: Mapping[str, Any], second: Mapp
     one, other = (set(_names(_at(counts["dense_id"], where)).ravel().tolist()) for where in (first, second))
     if shared := sorted((one & other) - {""}):
         raise UnanswerableError(
-            f"independent test of {first} and {second}: they share dense networks ({shared[0]}); use paired samples"
+            f"independent test of {_text(first)} and {_text(second)}: they share "
+            f"dense networks ({shared[0]}); use paired samples"
         )
 
 

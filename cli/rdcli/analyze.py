@@ -124,14 +124,17 @@ def analyze(
     from rdcli.errors import refuse_same, write_text
     from rdstats.files import check_writable, write_document
     from rdstats.tables import FORMATS, TABLES, render
+    from rdstats.tables.registry import absent, chosen
 
     check("--format", format, FORMATS)
     for name in table.split(",") if table else ():
         check("--table", name.strip(), [*TABLES, "all"])
-    for target in (output, save_family, save_posterior):
+    targets = [target for target in (output, save_family, save_posterior) if target is not None]
+    for i, target in enumerate(targets):
         refuse_same(target, cube)
-        if target is not None:
-            check_writable(target)
+        if target.absolute() in [other.absolute() for other in targets[:i]]:
+            raise InputError(f"{target}: two outputs cannot have one name")
+        check_writable(target)
     wanted = family_of(family)
     analysis = analysis_of(
         cube, select, exclude, family=wanted, measure=measure, reference=reference, correction=correction,
@@ -151,7 +154,8 @@ def analyze(
         return
     document = render(analysis, format, table)
     if format in ("csv", "json"):
-        for note in analysis.warnings:
+        asked = chosen(table, format, analysis) if table else ()
+        for note in (*analysis.warnings, *absent(analysis, asked)):
             typer.echo(f"rd: note: {note}", err=True)
     write_text(document, output)
 
@@ -249,9 +253,27 @@ def select_part(cube: xr.Dataset, options: list[str]) -> xr.Dataset:
         labels.extend(value for value in values.split(",") if value not in labels)
     if not wanted:
         return cube
+    if "ratio" in wanted and "ratio" in cube.coords and _controls(cube, wanted) and 1 in cube["ratio"].values:
+        wanted["ratio"] = [*wanted["ratio"], *([] if any(float(v) == 1 for v in _numbers(wanted["ratio"])) else ["1"])]
     part = select(cube, **wanted)
     part = part.sortby("ratio") if "ratio" in wanted else part  # consecutive ratios go up
     return part.assign_attrs(selected=" ".join(f"{dim}={','.join(labels)}" for dim, labels in wanted.items()))
+
+
+def _controls(cube: xr.Dataset, wanted: dict[str, list[str]]) -> bool:
+    """Return whether a control is selected: its networks, at ratio 1, stay beside the selected ratios."""
+    methods = wanted.get("method") or (cube["method"].values.tolist() if "method" in cube.coords else [])
+    return any(str(name).split("-")[0] == "sham" for name in methods)
+
+
+def _numbers(texts: list[str]) -> list[float]:
+    numbers = []
+    for text in texts:
+        try:
+            numbers.append(float(text))
+        except ValueError:
+            numbers.append(float("nan"))  # select() says what is wrong with it
+    return numbers
 
 
 def _print_rich(analysis: Analysis, names: str) -> None:
@@ -260,7 +282,7 @@ def _print_rich(analysis: Analysis, names: str) -> None:
     from rich.text import Text
 
     from rdstats.tables import TABLES, to_text
-    from rdstats.tables.registry import chosen
+    from rdstats.tables.registry import absent, chosen
 
     console = Console()
     for table in [part for name in chosen(names, "table", analysis) for part in TABLES[name].tables(analysis)]:
@@ -276,5 +298,5 @@ def _print_rich(analysis: Analysis, names: str) -> None:
             shown.add_row(*map(Text, row))
         caption = f"\n{table.caption}\n" if table.caption else ""
         console.print(Text(table.title, "bold"), shown, Text(caption, "dim"), sep="\n")
-    for note in analysis.warnings:
+    for note in (*analysis.warnings, *absent(analysis, chosen(names, "table", analysis) if names else ())):
         console.print(Text(f"note: {note}", "yellow"))

@@ -48,7 +48,7 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 def refuse_same(output: Any, cube: Any) -> None:
     """Refuse an output that is the cube itself."""
     if output is not None and output.exists() and cube.exists() and output.samefile(cube):
-        raise InputError(f"--output {output} is the cube itself and would be lost; give another name")
+        raise InputError(f"output {output} is the cube itself and would be lost; give another name")
 
 
 def write_text(text: str, output: Any) -> None:

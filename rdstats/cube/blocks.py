@@ -62,10 +62,13 @@ def cell_name(variable: xr.DataArray, index: Index) -> str:
 
 
 def refuse_negative(variable: xr.DataArray, index: Index, block: np.ndarray[Any, Any]) -> None:
-    """Raise `InputError` naming the first cell of a block with a negative count."""
-    if not (block < 0).any():
+    """Raise `InputError` naming the first cell of a block with a negative count or a fraction."""
+    wrong = block < 0
+    if block.dtype.kind == "f" and not wrong.any():
+        wrong = (block != np.floor(block)) & ~np.isnan(block)
+    if not wrong.any():
         return
-    inner = tuple(int(i) for i in np.argwhere(block < 0)[0])
+    inner = tuple(int(i) for i in np.argwhere(wrong)[0])
     at = (inner[0], *index[1:], *inner[1:]) if index else inner
     where = cell_name(variable, at)
-    raise InputError(f"{variable.name}: {block[inner]:g}{where}; counts are 0 or more, NaN where missing")
+    raise InputError(f"{variable.name}: {block[inner]:g}{where}; counts are 0 or more, whole, NaN where missing")

@@ -94,4 +94,7 @@ def _matrices(values: ArrayLike, name: str) -> np.ndarray[Any, Any]:
         raise InputError(f"{name}: square matrices (..., C, C) are accepted, got shape {array.shape}")
     if array.dtype.kind not in "iufb":
         raise InputError(f"{name}: counts are accepted, got {array.dtype}")
-    return array.astype(np.float64)
+    counts = array.astype(np.float64)
+    if bool(((counts != np.round(counts)) & ~np.isnan(counts)).any()):
+        raise InputError(f"{name}: whole numbers of test images are accepted, got fractions (normalised matrices?)")
+    return counts

@@ -72,7 +72,11 @@ class _Plan:
         for pair in pairs:
             if len(pair) != 2 or str(pair[0]) == str(pair[1]):
                 raise InputError(f"--pairs {':'.join(map(str, pair))}: two different {dim} labels are accepted, a:b")
-            result.append(tuple(find(self.labels[dim], name, f"--pairs: {dim}") for name in pair))
+            labels = tuple(find(self.labels[dim], name, f"--pairs: {dim}") for name in pair)
+            if labels[0] == labels[1] or labels in result:
+                why = "the two labels are one" if labels[0] == labels[1] else "the pair comes twice"
+                raise InputError(f"--pairs {':'.join(map(str, pair))}: {why}")
+            result.append(labels)
         return result
 
     def members(self, dim: str, pairs: Callable[[Selector], Pairs]) -> tuple[Member, ...]:
@@ -99,7 +103,7 @@ def ratio_family(
     """Return the family of consecutive ratios: does the slope grow with the ratio?
 
     One column per combination of the other dimensions; its members are the consecutive pairs of its planned
-    ratios in coordinate order, H_a: mean slope at the first < at the second, paired.
+    ratios by value, H_a: mean slope at the first < at the second, paired.
 
     Parameters
     ----------
@@ -117,10 +121,13 @@ def ratio_family(
     """
     plan = _Plan(slopes, "ratio", [RATIO])
     given = plan.pairs(RATIO, pairs)
-    members = plan.members(RATIO, lambda column: given or list(pairwise(plan.along(RATIO, column, order))))
+    rising = sorted(plan.labels[RATIO]) if order is None else order
+    members = plan.members(RATIO, lambda column: given or list(pairwise(plan.along(RATIO, column, rising))))
+    if given:
+        plan.refuse_empty(members, RATIO)
     return _family(
         "ratio", members, True, "less", [d for d in plan.dims if d != RATIO], options,
-        "the mean {quantity} at the lower ratio is not below that at the next higher one",
+        "the mean {quantity} at the first ratio is not below that at the second",
     )  # fmt: skip
 
 
@@ -149,7 +156,7 @@ def arch_family(
     plan.refuse_empty(members, ARCH)
     return _family(
         "arch", members, False, "greater", [RATIO], options,
-        "the mean {quantity} of the smaller network is not above that of the next larger one",
+        "the mean {quantity} of the first network is not above that of the second",
     )  # fmt: skip
 
 
@@ -330,8 +337,8 @@ def _family(
     options: dict[str, Any], question: str,
 ) -> Family:  # fmt: skip
     options = {"alternative": alternative, **{k: v for k, v in options.items() if v is not None}}
-    if paired:
-        options.pop("equal_variance", None)
+    if paired and options.pop("equal_variance", None):
+        raise InputError(f"--family {name}: pooled variance belongs to independent samples; this one is paired")
     quantity = {"slope": "slope", "delta": "difference from the control"}.get(options.get("quantity", "slope"), "")
     if options["alternative"] != alternative:
         question = "the mean {quantity} of the first " + {

@@ -13,7 +13,7 @@ from rdstats.control import control_differences
 from rdstats.degeneracy import without_degenerate
 from rdstats.errors import UnanswerableError
 from rdstats.families.family import Family
-from rdstats.pairing import check_independent, check_paired
+from rdstats.pairing import check_independent, check_paired, paired_by
 
 NO_CONTROL, UNMATCHED = "no_control", "unmatched_ratio"
 _RESULT = ("estimate", "statistic", "df", "n", "p", "lower", "upper")
@@ -96,7 +96,8 @@ def _check_pairs(slopes: xr.Dataset, family: Family) -> str:
         check(slopes, member.first, member.second)
     if not family.paired:
         return ""
-    return "dense_id" if "dense_id" in slopes else "seed"
+    sides = [side for member in family.members for side in (member.first, member.second)]
+    return paired_by(slopes, *sides)
 
 
 def _quantity(slopes: xr.Dataset, family: Family, exclude_degenerate: bool) -> xr.DataArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -147,6 +147,7 @@ def _view(table: Table) -> TableView:
         [Cell(text, _reason(reason) if text == NONE else "") for text in row]
         for row, reason in zip(table.rows, reasons, strict=True)
     ]
+    table = table if table.captioned else replace(table, caption="")
     numeric = [table.is_numeric(i) for i in range(len(table.columns))]
     return TableView(table, rows, numeric)
 

@@ -212,7 +212,8 @@ def posterior_pair_tables(analysis: Analysis) -> list[Table]:
         f"Posterior probability that the first is below the second{fixed_text(records, dims)}: mean slope, mean log "
         "spread ratio, standard deviation of the slope between seeds."
     )
-    return [Table("Posterior of the comparisons", tuple(column.heading for column in columns), rows, caption)]
+    headings = tuple(column.heading for column in columns)
+    return [Table("Posterior of the comparisons", headings, rows, caption, keys=len(columns) - 3)]
 
 
 def _pair_note(record: Record) -> str:

@@ -28,7 +28,7 @@ def class_tables(analysis: Analysis) -> list[Table]:
     measure, level = analysis.slopes.attrs["measure"], analysis.summary.attrs["level"]
     columns = [
         num("before", "score_dense"), num("after", "score"), num("change", "change"), between("interval"),
-        num("balance", "balance_dense"), num("after", "balance"),
+        num("balance", "balance_dense"), num("balance after", "balance"),
     ]  # fmt: skip
     caption = (
         f"Mean {measure} of every class before and after compression over {n_text(records)}"
@@ -46,7 +46,7 @@ def contribution_tables(analysis: Analysis) -> list[Table]:
     caption = (
         f"Mean contribution of every class to the slope over {n_text(records)}{fixed_text(records, dims)}: "
         "contributions of a network add up to its slope, weights (its share of the squared balances before) to 1; "
-        "contribution / weight is the class's intensification ratio."
+        "in each network, contribution / weight is the class's intensification ratio."
     )
     return build("Contributions to the slope", records, dims, columns, caption)
 
@@ -55,8 +55,8 @@ def worst_tables(analysis: Analysis) -> list[Table]:
     """Return how far the worst class lies behind the best one."""
     records, dims = worst_records(analysis), cell_dims(analysis)
     columns = [
-        num("gap before", "worst_gap_dense"), num("gap", "worst_gap"), num("ratio before", "worst_ratio_dense"),
-        num("ratio", "worst_ratio"), Column("worst before", lambda r: str(r["worst_class_dense"] or NONE)),
+        num("gap before", "worst_gap_dense"), num("gap", "worst_gap"), num("min/max before", "worst_ratio_dense"),
+        num("min/max", "worst_ratio"), Column("worst before", lambda r: str(r["worst_class_dense"] or NONE)),
         Column("worst", lambda r: str(r["worst_class"] or NONE)),
     ]  # fmt: skip
     caption = (

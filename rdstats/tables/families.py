@@ -30,9 +30,10 @@ _QUANTITIES = {"slope": "mean slope of {}", "delta": "mean difference of the slo
 def family_tables(analysis: Analysis) -> list[Table]:
     """Return two tables a family: corrected p in the paper's layout, then estimates with intervals."""
     records = test_records(analysis)
-    result = []
+    result, start = [], 0
     for one in analysis.families:
-        own = [record for record in records if record["family"] == one.family.name]
+        own = records[start : start + one.tests.sizes["test"]]
+        start += len(own)
         result += [*_paper_tables(analysis, one, own), *_full_tables(analysis, one, own)]
     return result
 
@@ -43,8 +44,11 @@ def _paper_tables(analysis: Analysis, one: FamilyResult, records: list[Record]) 
     if not records:
         return []
     shared = [dim for dim in dims if len({str(record[dim]) for record in records}) == 1]
+    paired = [dim for dim in dims if any(isinstance(record[dim], list) for record in records)]
     across = [dim for dim in one.family.across if dim not in shared]
-    placed = [_place(record, dims, across, shared) for record in records]
+    placed = [_place(record, dims, across, [*shared, *paired]) for record in records]
+    if len(set(placed)) < len(placed):  # a family of one's own, whose sides differ in several ways
+        placed = [("", _sides(record, dims, shared), "p") for record in records]
     tables: dict[str, dict[str, dict[str, str]]] = {}
     for (title, row, column), record in zip(placed, records, strict=True):
         cell = p_value(record["p_corrected"])
@@ -55,8 +59,8 @@ def _paper_tables(analysis: Analysis, one: FamilyResult, records: list[Record]) 
         columns = list(dict.fromkeys(column for cells in rows.values() for column in cells))
         body = tuple((row, *(cells.get(column, "") or NONE for column in columns)) for row, cells in rows.items())
         name = f"Corrected p: family {one.family.name}" + (f": {title}" if several and title else "")
-        caption = _caption(analysis, one, records) if i == len(tables) - 1 else ""
-        result.append(Table(name, ("", *columns), body, caption))
+        last = i == len(tables) - 1
+        result.append(Table(name, ("", *columns), body, _caption(analysis, one, records), captioned=last))
     return result
 
 
@@ -70,6 +74,15 @@ def _place(record: Record, dims: list[str], across: list[str], shared: list[str]
     titles = [dim for dim in fixed if dim not in columns and dim not in rows]
     row = " ".join([pair, *(_named(record, dim) for dim in rows)])
     return " ".join(label(record[d]) for d in titles), row, " ".join(_named(record, d) for d in columns) or "p"
+
+
+def _sides(record: Record, dims: list[str], shared: list[str]) -> str:
+    """Return both sides of a test in full: ``mp t=2 vs up t=4``."""
+    sides = []
+    for i in range(2):
+        one = {dim: record[dim][i] if isinstance(record[dim], list) else record[dim] for dim in dims}
+        sides.append(" ".join(_named(one, dim) for dim in dims if dim not in shared))
+    return " vs ".join(sides)
 
 
 def _named(record: Record, dim: str) -> str:
@@ -88,10 +101,12 @@ def _full_tables(analysis: Analysis, one: FamilyResult, records: list[Record]) -
         probability("p", "p"), probability("p corrected", "p_corrected"), *effect,
     ]  # fmt: skip
     rows = tuple(tuple(column.text(record) for column in columns) for record in records)
-    caption = "" if records else _caption(analysis, one, records)
+    caption = _caption(analysis, one, records)
     name = f"Tests: family {one.family.name}"
     reasons = tuple(str(record["reason"] or "") for record in records)
-    tables = [Table(name, tuple(column.heading for column in columns), rows, caption, reasons, len(varying))]
+    tables = [
+        Table(name, tuple(column.heading for column in columns), rows, caption, reasons, not records, len(varying))
+    ]
     changed = [r for r in records if analysis.without and r["n_without"] != r["n"]]
     if changed:
         without = [
@@ -101,16 +116,8 @@ def _full_tables(analysis: Analysis, one: FamilyResult, records: list[Record]) -
         ]  # fmt: skip
         rows = tuple(tuple(column.text(record) for column in without) for record in changed)
         caption = "The tests that degenerate networks change, with and without them; p corrected."
-        tables.append(
-            Table(
-                f"{name} without degenerate networks",
-                tuple(c.heading for c in without),
-                rows,
-                caption,
-                (),
-                len(varying),
-            )
-        )
+        headings = tuple(column.heading for column in without)
+        tables.append(Table(f"{name} without degenerate networks", headings, rows, caption, keys=len(varying)))
     return tables
 
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from rdstats.analysis import Analysis
 from rdstats.records import Record, document
-from rdstats.tables.registry import DEFAULT, TABLES, chosen
+from rdstats.tables.registry import DEFAULT, TABLES, absent, chosen
 from rdstats.tables.table import Table
 
 WIDTH = 80
@@ -39,7 +39,8 @@ def render(analysis: Analysis, format: str, table: str = "") -> str:
     if format == "csv":
         return to_csv(TABLES[names[0]].records(analysis))
     convert = {"table": to_text, "markdown": to_markdown, "latex": to_latex}[format]
-    notes = "".join(f"{_warning(format, note)}\n" for note in analysis.warnings)
+    lines = (*analysis.warnings, *absent(analysis, names if table else ()))
+    notes = "".join(f"{_warning(format, note)}\n" for note in lines)
     parts = [convert(part) for name in names for part in TABLES[name].tables(analysis)]
     return "\n".join(parts) + (f"\n{notes}" if notes else "")
 
@@ -59,7 +60,7 @@ def to_text(table: Table, width: int = WIDTH) -> str:
     lines: list[str] = []
     for part in _pieces(table, widths, width):
         lines += [*([""] if lines else []), *_aligned(table, widths, part)]
-    caption = ["", textwrap.fill(table.caption, width)] if table.caption else []
+    caption = ["", textwrap.fill(table.caption, width)] if table.captioned and table.caption else []
     return "\n".join([table.title, "-" * len(table.title), *lines, *caption, ""])
 
 
@@ -99,23 +100,33 @@ def _markdown(text: str) -> str:
 
 
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
-          "–": "--", "\n": " "} | {c: f"\\{c}" for c in "&%$#_{}"}  # fmt: skip
+          "–": "--", "|": r"\textbar{}", "\n": " "} | {c: f"\\{c}" for c in "&%$#_{}"}  # fmt: skip
+
+
+LONGEST = 40
+"""More rows than this do not fit a page: the table is then set over several."""
 
 
 def to_latex(table: Table) -> str:
-    """Return a LaTeX table (needs booktabs)."""
+    """Return a LaTeX table; it needs booktabs, and longtable above 40 rows."""
 
     def line(cells: Sequence[str]) -> str:
         return " & ".join(_latex(cell) for cell in cells) + r" \\"
 
     columns = "".join("r" if table.is_numeric(i) else "l" for i in range(len(table.columns)))
-    return "\n".join(
-        [
-            r"\begin{table}", rf"\caption{{{_latex(table.caption or table.title)}}}",
-            rf"\begin{{tabular}}{{{columns}}}", r"\toprule", line(table.columns), r"\midrule",
-            *map(line, table.rows), r"\bottomrule", r"\end{tabular}", r"\end{table}", "",
-        ]
-    )  # fmt: skip
+    caption = rf"\caption{{{_latex(f'{table.title}. {table.caption}' if table.caption else table.title)}}}"
+    body = [r"\toprule", line(table.columns), r"\midrule", *map(line, table.rows), r"\bottomrule"]
+    if len(table.rows) > LONGEST:
+        parts = [
+            "% needs \\usepackage{booktabs,longtable}", rf"\begin{{longtable}}{{{columns}}}", caption + r" \\",
+            *body, r"\end{longtable}", "",
+        ]  # fmt: skip
+    else:
+        parts = [
+            "% needs \\usepackage{booktabs}", r"\begin{table}", caption, rf"\begin{{tabular}}{{{columns}}}", *body,
+            r"\end{tabular}", r"\end{table}", "",
+        ]  # fmt: skip
+    return "\n".join(parts)
 
 
 def _latex(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rdstats import records
@@ -73,10 +73,35 @@ def chosen(names: str, format: str, analysis: Analysis) -> list[str]:
             return ["tests" if analysis.families else "slopes"]
         default = ["slopes", "pairs", "changes"] if single(analysis) else DEFAULT
         return [*default, *(["posterior", "posterior-pairs"] if analysis.posterior is not None else [])]
-    wanted = list(TABLES) if names == "all" else [name.strip() for name in names.split(",")]
+    wanted = [name.strip() for name in names.split(",")]
+    if "all" in wanted:
+        wanted = list(TABLES)
     for name in wanted:
         if name not in TABLES:
             raise InputError(f"--table {name}{nearest(name, TABLES)}: {one_of([*TABLES, 'all'])} is accepted")
     if format == "csv" and len(wanted) > 1:
         raise InputError(f"--table {names}: a CSV file holds one table; choose one of {one_of(TABLES)}")
     return wanted
+
+
+_NEEDS = {
+    "control": "a control (method sham at ratio 1) and several seeds",
+    "sampling": "both_correct or predictions; --sampling gives bounds for recall without them",
+    "tests": "a family that this cube can answer",
+    "pairs": "a cube of one training run",
+    "changes": "a cube of one training run with both_correct or predictions",
+    "intervals": "predictions (and --folds not 0) or --bootstrap, and several seeds",
+    "instrumented": "several seeds",
+    "retrain": "several seeds",
+    "posterior": "--bayes, and 3 seeds with different slopes",
+    "posterior-pairs": "--bayes, 3 seeds and a family",
+}
+
+
+def absent(analysis: Analysis, names: Sequence[str]) -> list[str]:
+    """Return why tables that were asked for by name have nothing to show."""
+    return [
+        f"table {name}: nothing to show; it needs {_NEEDS.get(name, 'finished networks')}"
+        for name in names
+        if not TABLES[name].records(analysis)
+    ]

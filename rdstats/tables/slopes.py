@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rdstats.analysis import Analysis
+from rdstats.array.intervals import MIN_VERDICT
 from rdstats.degeneracy import RULES
 from rdstats.records import Record, control_records, slope_records
 from rdstats.tables.table import (
@@ -29,8 +30,9 @@ def summary_tables(analysis: Analysis) -> list[Table]:
     """Return accuracy and slope of every planned cell, with spread, cosine and expected slope beside."""
     records, dims = slope_records(analysis), cell_dims(analysis)
     inference = [] if single(analysis) else [between("interval"), Column("vs 1", verdict_text)]
+    unequal = len({record["n"] for record in records}) > 1
     columns = [
-        num("accuracy", "accuracy"), num("slope", "mean"), *inference,
+        num("accuracy", "accuracy"), num("slope", "mean"), *([num("n", "n", 0)] if unequal else []), *inference,
         num("spread", "spread", 2), num("cosine", "cosine", 2), num("expected", "expected"),
     ]  # fmt: skip
     attrs = analysis.summary.attrs
@@ -72,8 +74,10 @@ def control_tables(analysis: Analysis) -> list[Table]:
     if analysis.control is None or not records:
         return []
     corrected = any(record["corrected_estimator"] for record in records)
+    unequal = len({record["n"] for record in records}) > 1
     columns = [
-        num("delta", "mean"), between("interval"), Column("claim", _claim_text),
+        num("delta", "mean"), *([num("n", "n", 0)] if unequal else []), between("interval"),
+        Column("claim", _claim_text),
         *([Column("corrected", _corrected_text)] if corrected else []),
         num("log spread", "log_spread"), between("interval of log spread", "log_spread_"),
     ]  # fmt: skip
@@ -81,8 +85,9 @@ def control_tables(analysis: Analysis) -> list[Table]:
     controls = ", ".join(dict.fromkeys(str(record["control"]) for record in records))
     caption = (
         f"delta: slope minus the slope of the control ({controls}: the same fine-tuning, nothing pruned); log "
-        f"spread: the same for the log of the spread ratio; paired by the dense network{fixed_text(records, dims)}; "
-        f"{n_text(records)}; two-sided t intervals simultaneous at {percent(attrs['level'])} over a column's ratios "
+        f"spread: the same for the log of the spread ratio; paired by {_PAIRS[attrs['pair_by']]}"
+        f"{fixed_text(records, dims)}; {n_text(records)}; two-sided t intervals "
+        f"simultaneous at {percent(attrs['level'])} over a column's ratios "
         f"(k = {k_text(records)}), {conditional(analysis)}. "
         + (
             "corrected: delta on an infinite test set, * where its verdict differs from the raw one, which is then "
@@ -131,6 +136,8 @@ _BRIEF = {"too_few_seeds": "few seeds"}
 
 def verdict_text(record: Record) -> str:
     """Return the verdict against 1; a collapsed cell needs no other reason."""
+    if record["verdict"] == "?" and not record["reason"] and record["n"] < MIN_VERDICT:
+        return "? (few seeds)"
     if record["verdict"].startswith("collapsed") or not record["reason"]:
         return str(record["verdict"])
     return f"{record['verdict']} ({_BRIEF.get(record['reason'], str(record['reason']).replace('_', ' '))})"
@@ -142,6 +149,7 @@ def _corrected_text(record: Record) -> str:
     return number(record["corrected"]) + ("*" if record["support"] == "not supported" else "")
 
 
+_PAIRS = {"dense_id": "the dense network", "seed": "the label of the seed alone"}
 _SHORT = {"changed relative to the control, spread undecided": "changed, spread undecided"}
 
 

@@ -26,6 +26,8 @@ class Table:
     caption: str
     reasons: tuple[str, ...] = ()
     """Why cells of a row are empty, one a row; none where it is not known."""
+    captioned: bool = True
+    """Whether plain text and pages show the caption here; else another table of the group does."""
     keys: int = 1
     """How many of the first columns say what a row is about: they are repeated where a table is continued."""
 
@@ -116,9 +118,8 @@ def build(
         rows = tuple((*(label(r[d]) for d in inside), *(column.text(r) for column in columns)) for r in own)
         last = i == max(len(groups), 1) - 1
         reasons = tuple(str(record.get("reason") or "") for record in own)
-        result.append(
-            Table(f"{title}: {name}" if name else title, headings, rows, caption if last else "", reasons, len(inside))
-        )
+        heading = f"{title}: {name}" if name else title
+        result.append(Table(heading, headings, rows, caption, reasons, captioned=last, keys=len(inside)))
     return result
 
 

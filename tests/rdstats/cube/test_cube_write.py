@@ -254,8 +254,11 @@ def test_attributes_are_plain(tmp_path, attrs, message):
 
 
 def test_a_fraction_of_a_count_is_refused_not_cut_off(tmp_path):
+    whole = build([[1, 2], [3, 4]], [[1, 2], [3, 4]])
+    halves = whole.assign(confusion_dense=whole["confusion_dense"] / 2)
     with pytest.raises(InputError, match=r"confusion_dense: cannot store 0\.5"):
-        save(build([[0.5, 2], [3, 4]], [[1, 2], [3, 4]]), tmp_path / "a.nc")
+        save(halves, tmp_path / "a.nc")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_negative_counts_are_refused_with_their_cell(tmp_path):

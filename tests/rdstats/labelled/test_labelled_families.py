@@ -38,7 +38,7 @@ def networks(designed):
     return slopes(cube(designed, values()))
 
 
-def test_members_are_consecutive_planned_ratios_in_coordinate_order(networks):
+def test_members_are_consecutive_planned_ratios_by_value(networks):
     family = ratio_family(networks)
     assert family.columns() == ["mp", "gp"]
     assert [(m.column, m.first["ratio"], m.second["ratio"]) for m in family.members] == [
@@ -49,7 +49,9 @@ def test_members_are_consecutive_planned_ratios_in_coordinate_order(networks):
     ]
     assert all(m.first["method"] == m.second["method"] == m.column for m in family.members)
     turned = ratio_family(networks.isel(ratio=[3, 0, 2, 1]))
-    assert [(m.first["ratio"], m.second["ratio"]) for m in turned.members[:2]] == [(10.0, 4.0), (4.0, 2.0)]
+    assert turned.members == family.members
+    falling = ratio_family(networks, order=[10, 4, 2])
+    assert [(m.first["ratio"], m.second["ratio"]) for m in falling.members[:2]] == [(10.0, 4.0), (4.0, 2.0)]
 
 
 @pytest.mark.parametrize("labels", [np.array(["a", "b"]), np.array(["a", "b"], object), np.array([5, 6])])
@@ -164,7 +166,7 @@ def test_paired_tests_of_other_dense_networks_are_refused(designed):
     ids = [[f"{m}-{s}" for m in ("x", "x", "z")] for s in range(6)]
     networks = slopes(cube(designed, values()).assign(dense_id=(("seed", "method"), ids)))
     run_family(networks, family_of())
-    with pytest.raises(InputError, match="their dense networks differ; use independent samples"):
+    with pytest.raises(InputError, match="their dense networks differ, so they are no pairs"):
         run_family(networks, family_of(paired=True))
     run_family(networks, ratio_family(networks))
 

@@ -22,7 +22,7 @@ def test_slopes_of_a_sparse_cube_are_those_of_each_cell_alone(cubes, variant, me
     there = cube["confusion"].notnull().any(["true_class", "predicted_class"])
     assert 0 < int(there.sum()) < there.size
     every = list(np.ndindex(*there.shape))
-    for index in every[:: max(1, len(every) // 12)]:
+    for index in every[:: max(1, len(every) // 7)]:
         at = dict(zip(dims, index, strict=True))
         cell = found.isel(at)
         if not there.isel(at):

@@ -1,11 +1,13 @@
 """The paragraph: one branch a test, each on a cube with a known effect."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import rdstats
+from rdstats.array import CLAIMS
 from rdstats.records import control_records, slope_records
 from rdstats.report import finding
 from rdstats.report.finding import cells_phrase, strongest
@@ -56,7 +58,10 @@ def test_both_directions_share_a_sentence(study):
 
 
 def test_changed_with_undecided_spread(sim):
-    text = finding(analyse(sim, {"sham": sim.CONTROL, "gp": sim.Arm(turn=0.9)}))
+    analysis = analyse(sim, {"sham": sim.CONTROL, "gp": sim.Arm(turn=0.9)})
+    assert claims_in(finding(analysis)) == set()  # no predictions: no corrected difference supports the change
+    changed = analysis.control["claim"].copy(data=np.full(analysis.control["claim"].shape, CLAIMS[4], object))
+    text = finding(replace(analysis, control=analysis.control.assign(claim=changed)))
     assert claims_in(text) == {"changed relative to the control"}
     assert "spread undecided, for gp at every ratio" in text
 
