@@ -143,16 +143,16 @@ def analyze(
         bayes=bayes or save_posterior is not None or "posterior" in table or (None if table == "all" else False),
         bootstrap=bootstrap,
     )  # fmt: skip
+    if save_family is not None and len(analysis.families) != 1:
+        raise InputError(f"--save-family: one family is saved; this analysis has {len(analysis.families)}")
+    document = render(analysis, format, table)  # whatever is wrong is said before anything is written
     if save_family is not None:
-        if len(analysis.families) != 1:
-            raise InputError(f"--save-family: one family is saved; this analysis has {len(analysis.families)}")
         write_document(save_family, analysis.family.to_json())
     if save_posterior is not None:
         _write_posterior(analysis, save_posterior)
     if format == "table" and output is None and sys.stdout.isatty():
         _print_rich(analysis, table)
         return
-    document = render(analysis, format, table)
     if format in ("csv", "json"):
         asked = chosen(table, format, analysis) if table else ()
         for note in (*analysis.warnings, *absent(analysis, asked)):

@@ -197,15 +197,23 @@ def posterior_pair_tables(analysis: Analysis) -> list[Table]:
     if not records:
         return []
     dims = list(records[0])[: list(records[0]).index("p_slope_less")]
+    result, start = [], 0
+    for one in analysis.families:
+        own = records[start : start + one.tests.sizes["test"]]
+        start += len(own)
+        result += _posterior_pairs(one.family.name, own, dims)
+    return result
+
+
+def _posterior_pairs(family: str, records: list[Record], dims: list[str]) -> list[Table]:
     varying = [dim for dim in dims if len({str(record[dim]) for record in records}) > 1]
-    families = len({record["family"] for record in records}) > 1
 
     def cell(dim: str) -> Column:
         return Column(dim, lambda record: label(record[dim]))
 
     columns = [
-        *([cell("family")] if families else []), *map(cell, varying), num("P(slope <)", "p_slope_less"),
-        num("P(spread <)", "p_spread_less"), num("P(sd <)", "p_sd_less"),
+        *map(cell, varying), num("P(slope <)", "p_slope_less"), num("P(spread <)", "p_spread_less"),
+        num("P(sd <)", "p_sd_less"),
     ]  # fmt: skip
     rows = tuple(tuple(column.text(record) for column in columns) for record in records)
     caption = (
@@ -213,7 +221,7 @@ def posterior_pair_tables(analysis: Analysis) -> list[Table]:
         "spread ratio, standard deviation of the slope between seeds."
     )
     headings = tuple(column.heading for column in columns)
-    return [Table("Posterior of the comparisons", headings, rows, caption, keys=len(columns) - 3)]
+    return [Table(f"Posterior of the comparisons: family {family}", headings, rows, caption, keys=len(varying))]
 
 
 def _pair_note(record: Record) -> str:

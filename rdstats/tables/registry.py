@@ -74,8 +74,9 @@ def chosen(names: str, format: str, analysis: Analysis) -> list[str]:
         default = ["slopes", "pairs", "changes"] if single(analysis) else DEFAULT
         return [*default, *(["posterior", "posterior-pairs"] if analysis.posterior is not None else [])]
     wanted = [name.strip() for name in names.split(",")]
-    if "all" in wanted:
-        wanted = list(TABLES)
+    if "all" in wanted and len(wanted) > 1:
+        raise InputError(f"--table {names}: all stands alone; without it, any of {one_of(TABLES)} is accepted")
+    wanted = list(TABLES) if names == "all" else wanted
     for name in wanted:
         if name not in TABLES:
             raise InputError(f"--table {name}{nearest(name, TABLES)}: {one_of([*TABLES, 'all'])} is accepted")
