@@ -188,8 +188,8 @@ def test_bootstrap(rd, make_study, tmp_path):
     assert None not in (record["bca_lower"], record["bca_upper"])
 
 
-def test_posterior(rd, seen, analyzed, tmp_path):
-    assert rd("analyze", seen, "--folds", "0", "--bayes") == 0
+def test_posterior(rd, folder, seen, analyzed, tmp_path):
+    assert rd("analyze", folder / "bare.nc", "--bayes") == 0
     assert "P(slope>1)" in rd.stdout
     path = tmp_path / "draws.nc"
     # asking for draws, or for their table, is asking for a posterior
@@ -222,6 +222,22 @@ def test_tables_are_those_asked_for(rd, seen, analyzed):
     assert whole["posterior"] != [] != whole["posterior-pairs"]
     assert rd("analyze", seen, "--folds", "0", "--table", "posterior-pairs", "--format", "csv") == 0
     assert next(csv.DictReader(io.StringIO(rd.stdout)))["family"] == "ratio"
+
+
+def test_a_table_without_an_answer_says_what_it_needs(rd, folder):
+    assert rd("analyze", folder / "bare.nc", "--table", "control,intervals", "--format", "json") == 0
+    lines = [line for line in rd.stderr.splitlines() if "nothing to show" in line]
+    assert [line.split(":")[2].strip() for line in lines] == ["table control", "table intervals"]
+    assert "a control (method sham at ratio 1)" in lines[0]
+
+
+def test_the_control_stays_beside_selected_ratios(rd, seen):
+    found = document(rd, seen, "--folds", "0", "--select", "ratio=4")
+    assert [(r["method"], r["ratio"], r["k"]) for r in found["control"]] == [("mp", 4, 1)]
+    assert [(r["method"], r["ratio"]) for r in found["slopes"]] == [("sham", 1), ("mp", 4)]
+    alone = document(rd, seen, "--folds", "0", "--select", "ratio=4", "--select", "method=mp")
+    assert alone["control"] == []
+    assert [r["ratio"] for r in alone["slopes"]] == [4]
 
 
 def test_tables_of_single_pairs(rd, folder, analyzed):

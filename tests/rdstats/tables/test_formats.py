@@ -252,6 +252,13 @@ def test_the_default_tables(usual, crumbling, pair_of_models):
     assert chosen(" worst , slopes", "table", usual) == ["worst", "slopes"]
 
 
+def test_a_table_that_was_asked_for_says_what_it_needs(pair_of_models, usual):
+    note = "note: table retrain: nothing to show; it needs several seeds"
+    assert note in render(pair_of_models, "table", "slopes,retrain")
+    assert "nothing to show" not in render(pair_of_models, "table")
+    assert "nothing to show" not in render(usual, "table", "slopes,retrain")
+
+
 @pytest.mark.parametrize("names", ["slop", "slopes,", "all,slope", "Slopes", " "])
 def test_unknown_tables(usual, names):
     with pytest.raises(InputError, match=r"^--table .*is accepted$"):
