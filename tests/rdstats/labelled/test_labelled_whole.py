@@ -138,15 +138,24 @@ def test_all_families_that_the_cube_can_answer(run, places):
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [{"alternative": "lesser"}, {"correction": "bonf"}, {"pair_by": "id"}, {"arch": {"imagenet": "lenet"}}],
-    ids=lambda wrong: next(iter(wrong)),
+    ("family", "wrong"),
+    [
+        ("all", {"alternative": "lesser"}),
+        ("dataset", {"correction": "bonf"}),
+        ("all", {"pair_by": "id"}),
+        ("all", {"arch": {"imagenet": "lenet"}}),
+    ],
 )
-@pytest.mark.parametrize("family", ["dataset", "all"])
 def test_a_wrong_choice_is_refused_whatever_the_family(run, family, wrong):
     """A choice that does not exist is no reason to leave families out."""
     with pytest.raises(InputError, match=str(next(iter(wrong)))):
         run("places", family=family, **{"arch": {"cifar10": "resnet56"}, **wrong})
+
+
+def test_a_wrong_choice_is_refused_without_a_family_too(bare):
+    for wrong in ({"alternative": "lesser"}, {"correction": "bonf"}, {"pair_by": "id"}):
+        with pytest.raises(InputError, match=next(iter(wrong))):
+            analyze(bare.isel(seed=[0]), **wrong)
 
 
 def test_the_arch_of_a_dataset_may_be_said_beside_other_families(run):
@@ -207,41 +216,51 @@ def test_unknown_families(run, family):
 # --- options that reach every part ---
 
 
-def first(name):
-    return lambda analysis: np.asarray(analysis.tests[name].values[0]).tolist()
-
-
 def width(analysis):
     return float(cell(analysis.summary["interval"], "mp", 2.0).diff("ci_bound").item())
 
 
-EFFECTS = {
-    "measure": ({"measure": "f1"}, lambda a: cell(a.summary["mean"], "mp", 2.0).item()),
-    "reference": ({"reference": "macro"}, lambda a: a.summary.attrs["reference"]),
-    "level": ({"level": 0.8}, width),
-    "margin": ({"margin": 0.3}, lambda a: cell(a.summary["p_equivalent"], "mp", 2.0).item()),
-    "pairs": ({"pairs": [(4, 2)]}, lambda a: [(m.first["ratio"], m.second["ratio"]) for m in a.family.members]),
-    "order": ({"order": [4, 2]}, first("estimate")),
-    "alternative": ({"alternative": "greater"}, first("p")),
-    "pair_by": ({"pair_by": "seed"}, lambda a: a.tests.attrs["pair_by"]),
-    "correction": ({"correction": "holm"}, lambda a: a.tests.attrs["correction"]),
-    "exclude_degenerate": ({"exclude_degenerate": True}, lambda a: a.summary.attrs["exclude_degenerate"]),
-    "sampling": ({"sampling": True}, lambda a: a.corrected is None),
-    "bayes": ({"bayes": True}, lambda a: a.posterior is None),
-    "bootstrap": ({"bootstrap": 10_000}, lambda a: sorted(a.bca)),
-    "family": ({"family": "method"}, lambda a: a.family.name),
-}
+# options together -> what each of them changes
+EFFECTS = [
+    (
+        {"measure": "f1", "correction": "holm", "family": "method"},
+        {
+            "measure": lambda a: cell(a.summary["mean"], "mp", 2.0).item(),
+            "correction": lambda a: a.tests.attrs["correction"],
+            "family": lambda a: a.family.name,
+        },
+    ),
+    (
+        {"level": 0.8, "margin": 0.3, "bayes": True, "exclude_degenerate": True, "sampling": True},
+        {
+            "level": width,
+            "margin": lambda a: cell(a.summary["p_equivalent"], "mp", 2.0).item(),
+            "bayes": lambda a: a.posterior is None,
+            "exclude_degenerate": lambda a: a.summary.attrs["exclude_degenerate"],
+            "sampling": lambda a: a.corrected is None,
+        },
+    ),
+    (
+        {"reference": "macro", "bootstrap": 10_000},
+        {"reference": lambda a: a.summary.attrs["reference"], "bootstrap": lambda a: sorted(a.bca)},
+    ),
+]
 
 
-@pytest.mark.parametrize("name", EFFECTS)
-def test_every_option_has_an_effect(run, name):
-    options, shown = EFFECTS[name]
-    assert shown(run("bare", **options)) != shown(run("bare"))
+@pytest.mark.parametrize(("options", "shown"), EFFECTS, ids=lambda part: " ".join(part))
+def test_every_option_has_an_effect(run, options, shown):
+    changed, plain = run("bare", **options), run("bare")
+    assert set(shown) == set(options)
+    for name, of in shown.items():
+        assert of(changed) != of(plain), name
 
 
 def test_what_the_options_of_families_do(run):
     plain = run("bare")
     turned = run("bare", order=[4, 2])
+    assert [(m.first["ratio"], m.second["ratio"]) for m in turned.family.members] == [(4, 2)] * 2
+    chosen = run("bare", pairs=[(4, 2)])
+    assert chosen.family.members == turned.family.members
     assert turned.tests["estimate"].values[0] == pytest.approx(-plain.tests["estimate"].values[0], rel=1e-10)
     assert turned.tests["p"].values[0] == pytest.approx(1 - plain.tests["p"].values[0], rel=1e-9)
     greater = run("bare", alternative="greater")
@@ -406,7 +425,7 @@ def test_folds_that_were_asked_for_need_three_seeds(usual_cube):
 
 
 def test_bootstrap_from_twenty_seeds_on(make_study, plain):
-    cube = make_study({"sham": 1.0, "mp": 1.2}, seeds=20, images=20, classes=3, ratios=(2,))
+    cube = make_study({"sham": 1.0, "mp": 1.2}, seeds=20, images=20, classes=3)
     analysis = analyze(cube, bootstrap=10_000)
     assert analyze(cube).bca == plain.bca == {}
     k = family_size(analysis.slopes)
