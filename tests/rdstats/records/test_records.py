@@ -258,13 +258,18 @@ def test_values_without_degenerate_networks_stand_beside(request, every):
 
 def test_a_cell_that_is_not_there_has_no_numbers(make_study):
     gone = {(s, "mp", 4.0) for s in range(6)}
-    analysis = rdstats.analyze(make_study({"sham": 1.0, "mp": 1.3}, missing=gone))
+    analysis = rdstats.analyze(make_study({"sham": 1.0, "mp": 1.3}, missing=gone), bootstrap=10_000)
     one = next(r for r in records.slope_records(analysis) if (r["method"], r["ratio"]) == ("mp", 4))
     assert (one["n"], one["reason"], one["verdict"]) == (0, "missing", "?")
     assert [one[key] for key in ("mean", "sd", "lower", "upper", "spread", "accuracy", "achieved_ratio")] == [None] * 7
     (test,) = records.test_records(analysis)
     assert (test["n"], test["m"], test["reason"]) == (0, 1, "missing")
     assert [test[key] for key in ("p", "p_corrected", "estimate", "lower", "df", "g_av")] == [None] * 6
+    intervals = [r for r in records.interval_records(analysis) if (r["method"], r["ratio"]) == ("mp", 4)]
+    assert [(r["quantity"], r["n"], r["reason"]) for r in intervals] == [
+        (quantity, 0, "missing") for quantity in ("slope", "corrected", "delta")
+    ]
+    assert {r[key] for r in intervals for key in ("mean", "lower", "upper", "bca_lower", "bca_upper")} == {None}
 
 
 def test_changes_and_pairs_of_every_network(request, every):

@@ -258,10 +258,16 @@ def test_no_test_hides_behind_another(usual_cube):
 
 def test_families_of_one_name_keep_to_their_own_tests(usual_cube):
     one, other = own_family("own", (("mp", 2), ("up", 2))), own_family("own", (("mp", 4), ("up", 4)), correction="none")
-    full = [
-        t for t in tables("tests", analyze(usual_cube, family=[one, other], folds=0)) if t.title.startswith("Tests")
-    ]
-    assert [len(table.rows) for table in full] == [1, 1]
+    analysis = analyze(usual_cube, family=[one, other], folds=0, bayes=True)
+    differences = [f"{record['estimate']:.3f}" for record in records_of_tests(analysis)]
+    full = [t for t in tables("tests", analysis) if t.title.startswith("Tests")]
+    assert [[row[t.columns.index("difference")] for row in t.rows] for t in full] == [[text] for text in differences]
+    assert differences[0] != differences[1]
+    probabilities = [[row[-2:] for row in t.rows] for t in tables("posterior-pairs", analysis)]
+    records = TABLES["posterior-pairs"].records(analysis)
+    shown = [[tuple(f"{record[name]:.3f}" for name in ("p_spread_less", "p_sd_less"))] for record in records]
+    assert probabilities == shown
+    assert shown[0] != shown[1]
 
 
 def test_the_full_table_has_estimates_and_effect_sizes(family_of, crumbling):
