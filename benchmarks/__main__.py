@@ -6,7 +6,7 @@ import importlib
 import platform
 import sys
 
-NAMES = ("training", "workers", "commands", "cubes", "analysis")
+NAMES = ("training", "workers", "commands", "cubes", "analysis", "report")
 
 
 def main(names: list[str]) -> None:

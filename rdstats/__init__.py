@@ -18,6 +18,7 @@ _PUBLIC = {
     "rdstats.regression": ("contributions", "intercept_model", "pooled"),
     "rdstats.variance": ("recall_variance", "recall_variances"),
     "rdstats.classes": ("per_class", "worst"),
+    "rdstats.confusion": ("confusion_difference",),
     "rdstats.columns": ("accuracies", "tradeoff"),
     "rdstats.sampling": ("corrected_slopes", "sampling_terms", "weak_test_set"),
     "rdstats.resampling": ("bca_intervals", "crossed_intervals", "fold_slopes"),
@@ -46,7 +47,7 @@ _PUBLIC = {
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 
 # no public name may be one of these: importing the module would hide the name
-_MODULES = {"array", "charts", "notes", "pairing", "records", "report", "tables"} | {
+_MODULES = {"array", "charts", "figures", "notes", "pairing", "records", "report", "tables"} | {
     module.partition(".")[2] for module in _PUBLIC
 }
 

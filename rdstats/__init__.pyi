@@ -9,6 +9,7 @@ from rdstats.classes import per_class as per_class
 from rdstats.classes import worst as worst
 from rdstats.columns import accuracies as accuracies
 from rdstats.columns import tradeoff as tradeoff
+from rdstats.confusion import confusion_difference as confusion_difference
 from rdstats.control import against_control as against_control
 from rdstats.control import control_differences as control_differences
 from rdstats.credible import posterior_summary as posterior_summary

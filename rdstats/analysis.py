@@ -53,6 +53,7 @@ class Analysis:
 
     Attributes
     ----------
+    cube : the cube itself, for what needs its matrices (lazy: where it lies in a file, that must be open).
     counts : class counts of the cube.
     slopes : every network (`rdstats.slopes`).
     summary : slopes over seeds (`rdstats.summarize_slopes`).
@@ -71,6 +72,7 @@ class Analysis:
     warnings : what a reader must know before believing the numbers, a line each.
     """
 
+    cube: xr.Dataset
     counts: xr.Dataset
     slopes: xr.Dataset
     summary: xr.Dataset
@@ -137,6 +139,7 @@ class _Options:
 class _Parts:
     """What is computed once, whichever networks are left out afterwards."""
 
+    cube: xr.Dataset
     counts: xr.Dataset
     networks: xr.Dataset
     terms: xr.Dataset | None
@@ -226,7 +229,7 @@ def analyze(
         "alternative": alternative, "equal_variance": equal_variance or None, "pair_by": pair_by,
     }  # fmt: skip
     options = _Options(level, margin, against, measure, families, declared, bootstrap, random_seed, asked)
-    parts = _Parts(counts, networks, *_images(cube, counts, measure, reference, sampling, folds))
+    parts = _Parts(cube, counts, networks, *_images(cube, counts, measure, reference, sampling, folds))
     result = _assemble(parts, options, exclude_degenerate)
     pair, changes = _single(cube, counts, measure, reference, level)
     degenerate = bool((networks["degenerate"] & (networks["reason"] != "missing")).any())
@@ -339,7 +342,7 @@ def _assemble(parts: _Parts, options: _Options, exclude: bool) -> Analysis:
         *skipped,
     ]
     return Analysis(
-        counts=parts.counts, slopes=networks, summary=summary, families=families, control=control,
+        cube=parts.cube, counts=parts.counts, slopes=networks, summary=summary, families=families, control=control,
         corrected=corrected, crossed=_crossed(kept, corrected, parts.folds, options),
         bca=_bca(kept, corrected, options), pairs=None, changes=None, posterior=None, without=None,
         warnings=tuple(lines), margin=options.margin,

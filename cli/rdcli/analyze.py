@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -135,29 +137,28 @@ def analyze(
         if target.absolute() in [other.absolute() for other in targets[:i]]:
             raise InputError(f"{target}: two outputs cannot have one name")
         check_writable(target)
-    wanted = family_of(family)
-    analysis = analysis_of(
-        cube, select, exclude, family=wanted, measure=measure, reference=reference, correction=correction,
+    with opened_analysis(
+        cube, select, exclude, family=family_of(family), measure=measure, reference=reference, correction=correction,
         level=level, margin=margin, against=against, pairs=_pairs(pairs), order=_names(order), arch=_archs(arch),
         alternative=alternative, equal_variance=pooled, pair_by=pair_by, sampling=sampling, folds=folds,
         bayes=bayes or save_posterior is not None or "posterior" in table or (None if table == "all" else False),
         bootstrap=bootstrap,
-    )  # fmt: skip
-    if save_family is not None and len(analysis.families) != 1:
-        raise InputError(f"--save-family: one family is saved; this analysis has {len(analysis.families)}")
-    document = render(analysis, format, table)  # whatever is wrong is said before anything is written
-    if save_family is not None:
-        write_document(save_family, analysis.family.to_json())
-    if save_posterior is not None:
-        _write_posterior(analysis, save_posterior)
-    if format == "table" and output is None and sys.stdout.isatty():
-        _print_rich(analysis, table)
-        return
-    if format in ("csv", "json"):
-        asked = chosen(table, format, analysis) if table else ()
-        for note in (*analysis.warnings, *absent(analysis, asked)):
-            typer.echo(f"rd: note: {note}", err=True)
-    write_text(document, output)
+    ) as analysis:  # fmt: skip
+        if save_family is not None and len(analysis.families) != 1:
+            raise InputError(f"--save-family: one family is saved; this analysis has {len(analysis.families)}")
+        document = render(analysis, format, table)  # whatever is wrong is said before anything is written
+        if save_family is not None:
+            write_document(save_family, analysis.family.to_json())
+        if save_posterior is not None:
+            _write_posterior(analysis, save_posterior)
+        if format == "table" and output is None and sys.stdout.isatty():
+            _print_rich(analysis, table)
+            return
+        if format in ("csv", "json"):
+            asked = chosen(table, format, analysis) if table else ()
+            for note in (*analysis.warnings, *absent(analysis, asked)):
+                typer.echo(f"rd: note: {note}", err=True)
+        write_text(document, output)
 
 
 def family_of(name: str | None) -> object:
@@ -221,8 +222,19 @@ def _write_posterior(analysis: Analysis, path: Path) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def analysis_of(path: Path, select: list[str] | None, exclude: str, **options: object) -> Analysis:
-    """Open a cube, take the selected part and analyse it."""
+@contextmanager
+def opened_analysis(
+    path: Path,
+    select: list[str] | None,
+    exclude: str,
+    run: Callable[..., Analysis] | None = None,
+    **options: Any,
+) -> Iterator[Analysis]:
+    """Open a cube, analyse the selected part, and keep the file open as long as the analysis is in use.
+
+    Charts read predictions and matrices of ``analysis.cube`` only when they are drawn.  ``run`` takes the place of
+    `rdstats.analyze`.
+    """
     from rdstats.analysis import analyze as analyze_cube
     from rdstats.cube import open_cube
 
@@ -230,7 +242,7 @@ def analysis_of(path: Path, select: list[str] | None, exclude: str, **options: o
         check("--exclude", exclude, ("degenerate",))
     with open_cube(path) as cube:
         part = select_part(cube, select or [])
-        return analyze_cube(part, exclude_degenerate=bool(exclude), **options)  # type: ignore[arg-type]
+        yield (run or analyze_cube)(part, exclude_degenerate=bool(exclude), **options)
 
 
 def check(option: str, value: str, accepted: object) -> None:

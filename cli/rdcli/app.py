@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rdcli import analyze, compute, datasets, grid, info, report
+from rdcli import analyze, compute, datasets, grid, info, plot, report
 from rdcli.errors import FriendlyGroup
 from rdstats._version import __version__
 
@@ -21,6 +21,7 @@ app = typer.Typer(
 )
 app.command("compute")(compute.compute)
 app.command("analyze")(analyze.analyze)
+app.command("plot")(plot.plot)
 app.command("report")(report.report)
 app.command("info")(info.info)
 app.command("datasets")(datasets.datasets)

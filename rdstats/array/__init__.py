@@ -14,6 +14,8 @@ from rdstats.array.balance import (
     reference_score,
 )
 from rdstats.array.bootstrap import BcaInterval, bca_interval
+from rdstats.array.box import WHISKER, BoxSummary, box_summary
+from rdstats.array.confusion import confusion_difference, confusion_shares
 from rdstats.array.contribution import slope_contribution
 from rdstats.array.control import CLAIMS, Tost, claim, log_spread_difference, tost
 from rdstats.array.counts import ClassCounts, accuracy, class_counts
@@ -76,8 +78,10 @@ __all__ = [
     "FIELLER_FORMS",
     "MEASURES",
     "REFERENCES",
+    "WHISKER",
     "BcaInterval",
     "BothCorrectBounds",
+    "BoxSummary",
     "ClassCounts",
     "CrossedInterval",
     "EffectSize",
@@ -99,10 +103,13 @@ __all__ = [
     "balance",
     "bca_interval",
     "both_correct_bounds",
+    "box_summary",
     "check_same_support",
     "claim",
     "class_counts",
     "class_weights",
+    "confusion_difference",
+    "confusion_shares",
     "correct",
     "corrected_without_fold",
     "cosine",

@@ -4,31 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 import altair as alt
+import xarray as xr
 
-from rdstats.analysis import Analysis
+from rdstats._labelled import METHOD, RATIO
 from rdstats.charts import marks, theme
 from rdstats.charts.panel import (
     Panel,
     Row,
     View,
+    cell_dims,
+    check_by,
     group,
     pixels,
     place,
     positions,
-    require_ratio,
+    ratio_of,
+    records_of,
     series,
     view,
 )
-from rdstats.errors import InputError
-from rdstats.records import Record, control_records
+from rdstats.records import Record, bounds
 
 Y_TITLE = "slope alpha minus the control's slope"
+_NAMES = (
+    "mean", "lower", "upper", "n", "claim", "control", "control_slope", "log_spread", "support", "slope", "expected",
+)  # fmt: skip
 
 
-def delta_chart(analysis: Analysis) -> alt.LayerChart | alt.ConcatChart:
-    """Draw by how much the slope of pruned networks differs from the control's, one panel a dataset and arch.
+def delta_chart(data: xr.Dataset, *, by: str = METHOD) -> marks.Chart:
+    """Draw by how much the slope of pruned networks differs from the control's.
 
     Points are means over seeds of differences paired by the dense network, bars their simultaneous t
     intervals; at 0 pruning changed nothing beyond the control's fine-tuning, and the shaded band is the
@@ -36,78 +43,72 @@ def delta_chart(analysis: Analysis) -> alt.LayerChart | alt.ConcatChart:
 
     Parameters
     ----------
-    analysis : result of `rdstats.analyze`.
+    data : result of `rdstats.figures.delta_figure`.
+    by : dimension whose labels are told apart by colour and shape; the others get a panel each.
 
     Raises
     ------
     InputError
-        An analysis without a control, or a cube without the dimension ratio.
+        Another dimension, or a figure without a value.
     """
-    return marks.join([panel.chart for panel in delta_panels(analysis)])
+    return marks.join(delta_panels(data, by=by))
 
 
-def delta_panels(analysis: Analysis) -> list[Panel]:
-    """Return the panels of `delta_chart`; configure each with `rdstats.charts.theme.config`."""
-    records = control_records(analysis)
-    if analysis.control is None or not records:
-        raise InputError("the cube has no control (method sham), so there is no difference to draw")
-    dims = [str(dim) for dim in analysis.control["mean"].dims]
-    require_ratio(dims)
-    methods = list(dict.fromkeys(series(record) for record in records))
-    margin = float(analysis.control.attrs["margin"])
-    return [_panel(label, part, methods, margin) for label, part in group(records, dims).items()]
+def delta_panels(data: xr.Dataset, *, by: str = METHOD) -> list[Panel]:
+    """Return the panels of `delta_chart`."""
+    records = records_of(data, _NAMES, bounds(("", "interval")))
+    dims, by = cell_dims(data), check_by(data, by)
+    names = marks.Names(dict.fromkeys(series(record, by) for record in records), data.attrs["methods"])
+    margin = float(data.attrs["margin"])
+    return [_panel(label, part, names, margin, by) for label, part in group(records, dims, by).items()]
 
 
-def _panel(label: str, records: Sequence[Record], methods: Sequence[str], margin: float) -> Panel:
-    present = {series(record) for record in records}
-    names = [name for name in methods if name in present]
-    x = positions([record["ratio"] for record in records], names)
-    rows = [_row(record, x[series(record), record["ratio"]]) for record in records if record["mean"] is not None]
+def _panel(label: str, records: Sequence[Record], every: marks.Names, margin: float, by: str) -> Panel:
+    names = every.among(series(record, by) for record in records)
+    x = positions([ratio_of(record) for record in records], names)
+    rows = [_row(record, x, by) for record in records if record["mean"] is not None]
     sound = [row for row in rows if not row["collapsed"]]
     values = [-margin, margin, *(row["value"] for row in sound)]
     frame = view(values, [row[bound] for row in sound for bound in ("lower", "upper")])
     rows = place(rows, frame)
-    ratios = [record["ratio"] for record in records]
-    return Panel(label, tuple(rows), _draw(label, rows, names, ratios, frame, margin))
+    ratios = marks.ratios(records)
+    return Panel(label, tuple(rows), _draw(label, rows, every, names, ratios, frame, margin))
 
 
-def _row(record: Record, x: float) -> Row:
+def _row(record: Record, x: dict[tuple[str, float], float], by: str) -> Row:
+    name, ratio = series(record, by), ratio_of(record)
     return {
-        "series": series(record), "ratio": record["ratio"], "x": x, "value": record["mean"],
+        "series": name, "ratio": record.get(RATIO), "x": x[name, ratio], "value": record["mean"],
         "lower": record["lower"], "upper": record["upper"], "n": record["n"], "claim": record["claim"],
         "control": record["control"], "control_slope": record["control_slope"],
-        "log_spread": record["log_spread"], "collapsed": record["claim"] == "collapsed",
+        "log_spread": record["log_spread"], "slope": record["slope"], "expected": record["expected"],
+        "collapsed": record["claim"] == "collapsed",
     }  # fmt: skip
 
 
 def _draw(
-    label: str, rows: list[Row], names: list[str], ratios: list[float], frame: View, margin: float
+    label: str, rows: list[Row], every: marks.Names, names: list[str], ratios: list[float], frame: View, margin: float
 ) -> alt.LayerChart:
     y = partial(marks.y_axis, frame=frame, title=Y_TITLE)
-    colour, shape = marks.colour(names, theme.colours(names)), marks.shape(names, theme.shapes(names))
     room = pixels(ratios, len(names), marks.WIDTH)
+    encoding: dict[str, Any] = {"colour": every.colour(names), "shape": every.shape(names), "tooltip": _tooltips()}
     layers = [
         _margin_band(margin, y),
         *marks.level_line(0.0, "control", y),
-        *marks.cells(rows, x=marks.x_axis(ratios), y=y, colour=colour, shape=shape, tooltip=_tooltips(), room=room),
+        *marks.cells(rows, x=marks.x_axis(ratios), y=y, room=room, **encoding),
     ]
     return marks.finish(layers, label)
 
 
 def _margin_band(margin: float, y: marks.Vertical) -> alt.Chart:
     band = alt.Chart(marks.data([{"low": -margin, "high": margin}])).mark_rect(color=theme.CONTROL_COLOUR, opacity=0.14)
-    placed: alt.Chart = band.encode(y=y("low"), y2="high:Q")
+    placed: alt.Chart = band.encode(y=y("low"), y2=alt.Y2("high:Q"))
     return placed
 
 
 def _tooltips() -> list[alt.Tooltip]:
-    numbers = {"value": "difference from the control", "lower": "interval from", "upper": "to",
-               "control_slope": "control's slope", "log_spread": "difference of log spread"}  # fmt: skip
-    return [
-        alt.Tooltip("series:N", title="method"),
-        alt.Tooltip("ratio:Q", title="ratio"),
-        *(alt.Tooltip(f"{name}:Q", title=title, format=".3f") for name, title in numbers.items()),
-        alt.Tooltip("control:N", title="control"),
-        alt.Tooltip("n:Q", title="networks"),
-        alt.Tooltip("claim:N", title="claim"),
-    ]
+    numbers = {"value": "difference from the control", "lower": "interval from", "upper": "to", "slope": "slope alpha",
+               "control_slope": "control's slope", "expected": "expected slope",
+               "log_spread": "difference of log spread"}  # fmt: skip
+    words = {"control": "control", "n": "networks", "claim": "claim"}
+    return marks.tooltips({"series": "series", "ratio": "ratio"}, numbers, words)

@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from rdstats.charts.panel import Panel, Row
 
+MOST = 40
+"""Marks that are told one by one."""
+
 
 def describe(panel: Panel, title: str) -> str:
-    """Return the panel in words: its title, then value, interval and verdict of every mark."""
+    """Return the panel in words: its title, then value, interval and verdict of every mark, up to `MOST`."""
     head = f"{title}, {panel.label}" if panel.label else title
-    return f"{head}. " + "; ".join(map(_mark, panel.rows)) + "." if panel.rows else f"{head}: no values."
+    if not panel.rows:
+        return f"{head}: no values."
+    more = len(panel.rows) - MOST
+    marks = "; ".join(map(_mark, panel.rows[:MOST]))
+    return f"{head}. {marks}{f'; and {more} more, all of them in the tables' if more > 0 else ''}."
 
 
 def _mark(row: Row) -> str:
-    where = f"{row['series']} at ratio {row['ratio']:g}" if "ratio" in row else row["series"]
+    if "text" in row:  # the chart says itself what a mark means
+        return str(row["text"])
+    where = f"{row['series']} at ratio {row['ratio']:g}" if row.get("ratio") is not None else row["series"]
     if row.get("collapsed"):
         return f"{where}: {row['value']:.3f}, collapsed"
     bounds = [row[name] for name in ("lower", "upper")]

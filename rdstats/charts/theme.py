@@ -10,6 +10,9 @@ from rdstats._labelled import is_control
 INK = "currentColor"
 """Text and axes take the text colour of the page, so that one drawing serves light and dark."""
 
+MODES = {"light": ("#1c1d1f", "#ffffff"), "dark": ("#e6e7e8", "#15171a")}
+"""Ink and background of a drawing that stands alone."""
+
 CONTROL_COLOUR = "#808080"
 EXPECTED = "expected from accuracy alone"
 
@@ -18,6 +21,12 @@ _BLUE, _ORANGE, _GREEN, _PURPLE = "#0072B2", "#E69F00", "#009E73", "#CC79A7"
 _VERMILION, _SKY, _YELLOW = "#D55E00", "#56B4E9", "#F0E442"
 _PALETTE = (_BLUE, _ORANGE, _GREEN, _PURPLE, _VERMILION, _SKY, _YELLOW)
 _COLOUR = {"mp": _BLUE, "gp": _ORANGE, "up": _GREEN, "rp": _PURPLE, "lth": _VERMILION, "chip": _SKY}
+
+LOSS, GAIN = _VERMILION, _BLUE
+"""What a class loses and wins, always with a sign or a shape beside the colour."""
+
+DIVERGING = (_VERMILION, "#BFBFBF", _BLUE)
+"""From loss over nothing to gain; the middle is visible on light and on dark."""
 
 _STAR = "M0,-1.1L.3,-.35L1.05,-.35L.45,.15L.65,.95L0,.5L-.65,.95L-.45,.15L-1.05,-.35L-.3,-.35Z"
 _SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", _STAR, "cross", "triangle-right")
@@ -29,22 +38,28 @@ CROSS = "M-1,-1L1,1M1,-1L-1,1"
 """A diagonal cross, the mark of collapsed cells."""
 
 
-def colours(methods: Sequence[str]) -> list[str]:
-    """Return a colour a method: fixed for the known ones, grey for controls, the free ones for others."""
-    return _assign(methods, _COLOUR, _PALETTE, CONTROL_COLOUR)
+def colours(names: Sequence[str], every: Sequence[str] = ()) -> list[str]:
+    """Return a colour a name: fixed for known methods, grey for controls, the free ones for others.
+
+    `every` lists all names of the cube, so that charts which show a part of them agree.
+    """
+    return _assign(names, every, _COLOUR, _PALETTE, CONTROL_COLOUR)
 
 
-def shapes(methods: Sequence[str]) -> list[str]:
-    """Return a mark a method, so that no meaning hangs on colour alone."""
-    return _assign(methods, _SHAPE, _SHAPES, DASH)
+def shapes(names: Sequence[str], every: Sequence[str] = ()) -> list[str]:
+    """Return a mark a name, so that no meaning hangs on colour alone."""
+    return _assign(names, every, _SHAPE, _SHAPES, DASH)
 
 
-def _assign(methods: Sequence[str], fixed: dict[str, str], palette: Sequence[str], control: str) -> list[str]:
-    taken = {fixed[method] for method in methods if method in fixed}
+def _assign(
+    names: Sequence[str], every: Sequence[str], fixed: dict[str, str], palette: Sequence[str], control: str
+) -> list[str]:
+    known = list(dict.fromkeys([*every, *names]))
+    taken = {fixed[name] for name in known if name in fixed}
     free = [value for value in palette if value not in taken] or list(palette)
-    others = [method for method in methods if method not in fixed and not is_control(method)]
-    own = {method: free[i % len(free)] for i, method in enumerate(others)}
-    return [control if is_control(method) else fixed.get(method) or own[method] for method in methods]
+    others = [name for name in known if name not in fixed and not is_control(name)]
+    own = {name: free[i % len(free)] for i, name in enumerate(others)}
+    return [control if is_control(name) else fixed.get(name) or own[name] for name in names]
 
 
 def config() -> dict[str, Any]:
@@ -54,12 +69,38 @@ def config() -> dict[str, Any]:
     strokes = {"domainOpacity": 0.6, "tickOpacity": 0.6, "tickSize": 4}
     placing = {"orient": "bottom", "columns": 2, "columnPadding": 20, "rowPadding": 3, "offset": 10}
     symbols = {"symbolSize": 70, "symbolStrokeWidth": 0, "symbolOpacity": 1, "labelLimit": 260}
+    heading = {"color": INK, "subtitleColor": INK, "anchor": "start", "offset": 10}
     return {
         "background": "transparent",
         "font": "Helvetica, Arial, 'Liberation Sans', sans-serif",
+        "aria": False,  # the element around a drawing describes it in words
         "view": {"stroke": None},
         "axis": {**text, **lines, **strokes, "titleFontWeight": 500},
         "legend": {**text, **placing, **symbols, "title": None},
-        "title": {"color": INK, "fontSize": 13, "fontWeight": 600, "anchor": "start", "offset": 10},
+        "title": {**heading, "fontSize": 13, "fontWeight": 600, "subtitleFontSize": 11},
         "text": {"color": INK, "fontSize": 10},
     }
+
+
+def themed(spec: dict[str, Any], mode: str) -> dict[str, Any]:
+    """Return a specification in the colours of a drawing that stands alone: ``light`` or ``dark``."""
+    ink, background = MODES[mode]
+    painted: dict[str, Any] = _painted(spec, ink)
+    painted["config"] = {**painted.get("config", {}), "background": background}
+    return painted
+
+
+_OF_THE_CUBE = ("values", "datasets", "domain", "title", "subtitle", "text")
+"""Parts of a specification whose texts are data or names."""
+
+
+def _painted(part: Any, ink: str) -> Any:
+    """Replace the page's ink by a colour, in everything but data and names."""
+    if isinstance(part, dict):
+        return {
+            key: value if key == "datasets" or (key in _OF_THE_CUBE and not isinstance(value, dict))
+            else _painted(value, ink) for key, value in part.items()
+        }  # fmt: skip
+    if isinstance(part, list):
+        return [_painted(value, ink) for value in part]
+    return ink if part == INK else part

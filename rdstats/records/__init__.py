@@ -1,7 +1,7 @@
 """Results as tidy records: plain dictionaries with one key a dimension, at full precision."""
 
 from rdstats.records.analysis import control_records, document, slope_records, test_records
-from rdstats.records.cells import Record, cell_records, plain
+from rdstats.records.cells import Record, bounds, cell_records, plain
 from rdstats.records.checks import (
     change_records,
     instrumented_records,
@@ -18,6 +18,7 @@ from rdstats.records.networks import accuracy_records, tradeoff_records, varianc
 __all__ = [
     "Record",
     "accuracy_records",
+    "bounds",
     "cell_records",
     "change_records",
     "class_records",

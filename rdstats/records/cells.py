@@ -41,7 +41,7 @@ def cell_records(
     dims = [str(dim) for dim in template.dims]
     columns = {n: data[ends[n][0]].isel(ci_bound=ends[n][1]) if n in ends and ends[n][0] in data else data.get(n)
                for n in names}  # fmt: skip
-    arrays = {n: c.broadcast_like(template).transpose(*dims).values for n, c in columns.items() if c is not None}
+    arrays = {n: _spread(c, dims, template.shape) for n, c in columns.items() if c is not None}
     labels = {dim: data[dim].values if dim in data.coords else np.arange(data.sizes[dim]) for dim in dims}
     shown = _known(arrays, template.shape) if there is None else there.transpose(*dims).values
     records = []
@@ -49,6 +49,13 @@ def cell_records(
         record = {dim: plain(labels[dim][i]) for dim, i in zip(dims, index, strict=True)}
         records.append(record | {name: plain(arrays[name][index]) if name in arrays else None for name in names})
     return records
+
+
+def _spread(column: xr.DataArray, dims: Sequence[str], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """Return values over all dimensions; variables of one Dataset need not be aligned, which takes long."""
+    own = [dim for dim in dims if dim in column.dims]
+    inserted = tuple(slice(None) if dim in own else np.newaxis for dim in dims)
+    return np.broadcast_to(column.transpose(*own).values[inserted], shape)
 
 
 def _known(arrays: Mapping[str, np.ndarray[Any, Any]], shape: tuple[int, ...]) -> np.ndarray[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rdstats._entering import entering_counts
 from rdstats._labelled import SEED, family_size, planned
 from rdstats.analysis import Analysis
 from rdstats.instrumented import instrumented_slopes, retrain_null
@@ -84,7 +85,8 @@ def instrumented_records(analysis: Analysis) -> list[Record]:
         return []
     attrs = analysis.summary.attrs
     found = instrumented_slopes(
-        analysis.counts, attrs["measure"], attrs["reference"], level=attrs["level"], k=family_size(analysis.slopes)
+        entering_counts(analysis), attrs["measure"], attrs["reference"], level=attrs["level"],
+        k=family_size(analysis.slopes),
     )
     return cell_records(
         found, _INSTRUMENTED, there=planned(analysis.slopes), ends=bounds(("", "interval")), like="estimate"

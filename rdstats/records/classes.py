@@ -1,4 +1,7 @@
-"""Records about classes: which pay, by how much, and what each contributes."""
+"""Records about classes: which pay, by how much, and what each contributes.
+
+Degenerate networks are left out where the analysis leaves them out.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from rdstats._entering import entering_counts
 from rdstats._labelled import SEED, planned
 from rdstats.analysis import Analysis
 from rdstats.classes import per_class, worst
@@ -22,7 +26,7 @@ _CLASS = (
 def class_records(analysis: Analysis) -> list[Record]:
     """Return one record a cell and class: mean score before and after, and its change with an interval."""
     attrs = analysis.summary.attrs
-    found = per_class(analysis.counts, attrs["measure"], attrs["reference"], level=attrs["level"])
+    found = per_class(entering_counts(analysis), attrs["measure"], attrs["reference"], level=attrs["level"])
     there = found["score_dense"].notnull() & planned(analysis.slopes)
     return cell_records(found, _CLASS, there=there, ends=bounds(("", "interval")), like="change")
 
@@ -30,7 +34,7 @@ def class_records(analysis: Analysis) -> list[Record]:
 def contribution_records(analysis: Analysis) -> list[Record]:
     """Return one record a cell and class: mean contribution to the slope, and mean weight."""
     attrs = analysis.summary.attrs
-    found = _seed_means(contributions(analysis.counts, attrs["measure"], attrs["reference"]))
+    found = _seed_means(contributions(entering_counts(analysis), attrs["measure"], attrs["reference"]))
     if "class_name" in analysis.counts:
         found["class_name"] = analysis.counts["class_name"]
     names = ("class_name", "contribution", "contribution_sd", "weight", "n")
@@ -39,7 +43,7 @@ def contribution_records(analysis: Analysis) -> list[Record]:
 
 def worst_records(analysis: Analysis) -> list[Record]:
     """Return one record a cell: mean gap and ratio between best and worst class, and the most frequent worst."""
-    found = worst(analysis.counts, analysis.summary.attrs["measure"])
+    found = worst(entering_counts(analysis), analysis.summary.attrs["measure"])
     numbers = [name for name in found.data_vars if found[name].dtype.kind == "f"]
     means = _seed_means(found[numbers])
     for stage in ("_dense", ""):
@@ -55,8 +59,8 @@ def worst_records(analysis: Analysis) -> list[Record]:
 def model_records(analysis: Analysis) -> list[Record]:
     """Return one record a cell: mean line with intercept, and the one line for all networks and classes."""
     attrs = analysis.summary.attrs
-    line = intercept_model(analysis.counts, attrs["measure"], attrs["reference"])
-    every = pooled(analysis.counts, attrs["measure"], attrs["reference"])
+    line = intercept_model(entering_counts(analysis), attrs["measure"], attrs["reference"])
+    every = pooled(entering_counts(analysis), attrs["measure"], attrs["reference"])
     result = _seed_means(line[["slope", "intercept", "r_squared"]])
     result = result.assign(pooled_slope=every["slope"], pooled_r_squared=every["r_squared"], n_pooled=every["n"])
     result["slope_origin"] = analysis.summary["mean"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rdstats._entering import entering_counts, entering_networks
 from rdstats._labelled import planned
 from rdstats.analysis import Analysis
 from rdstats.columns import accuracies, tradeoff
@@ -23,12 +24,12 @@ def accuracy_records(analysis: Analysis) -> list[Record]:
 
 def variance_records(analysis: Analysis) -> list[Record]:
     """Return one record a cell and divisor: variance of the class scores before and after."""
-    found = recall_variances(analysis.counts, analysis.summary.attrs["measure"])
+    found = recall_variances(entering_counts(analysis), analysis.summary.attrs["measure"])
     there = planned(analysis.slopes).broadcast_like(found["variance"])
     return cell_records(found, _VARIANCE, there=there, like="variance")
 
 
 def tradeoff_records(analysis: Analysis) -> list[Record]:
     """Return one record a cell: accuracy and slope with standard errors, beside the dense networks' accuracy."""
-    found = tradeoff(analysis.slopes)
+    found = tradeoff(entering_networks(analysis))
     return cell_records(found, _TRADEOFF, there=planned(analysis.slopes), like="accuracy")

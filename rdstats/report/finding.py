@@ -1,254 +1,311 @@
-"""The finding of an analysis in one paragraph of plain language, written by rule from its numbers.
+"""The finding of an analysis in three sentences of plain language, written by rule from its numbers.
 
-It repeats the words of the claims against the control and rests nothing on a slope above or below 1.
+They repeat the words of the claims against the control (`rdstats.against_control`) cell by cell and rest nothing on
+a slope above or below 1:
+
+1. what intensified: cells whose claim is "intensified";
+2. what did not: "de-intensified" and "practically none";
+3. what is undecided and why; cells that collapsed, have no result or no control.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
-from rdstats._labelled import METHOD, RATIO, SEED, is_control
+from rdstats._labelled import SEED, is_control
 from rdstats.analysis import Analysis
 from rdstats.array.control import CLAIMS
+from rdstats.control import NOT_CHECKED, NOT_SUPPORTED
 from rdstats.records import Record, control_records, slope_records
-from rdstats.tables.table import interval, label, number
+from rdstats.report.phrases import all_text, cell_phrase, cells_phrase, join, method_of, plural, range_text, span
+from rdstats.tables.table import interval, number
 
 MIN_SEEDS = 5
-MAX_GROUPS = 5
-"""Longest enumeration of one claim over several datasets and archs; the table has the rest."""
-
-_COLLAPSED, _NONE, _UP, _DOWN, _CHANGED, _UNDECIDED = CLAIMS
-_NO_RESULT = "no result"
-_NO_CONTROL = (
-    "There is no control (the same fine-tuning without pruning), so no claim about pruning is made; the slopes "
-    "are descriptive."
-)
-_SUPPORTED = (_UP, _DOWN, _CHANGED, _NONE)
-_CLAUSE = {
-    _UP: "pruning intensified differences in {measure} between classes for {cells}",
-    _DOWN: "pruning de-intensified differences in {measure} between classes for {cells}",
-    _CHANGED: "the slope changed relative to the control, spread undecided, for {cells}",
-    _NONE: "the effect of pruning is practically none (within {margin:g}) for {cells}",
-    _COLLAPSED: "networks collapsed (no classifiers any more) for {cells}",
-    _NO_RESULT: "there is no result for {cells}",
-    _UNDECIDED: "the comparison is undecided for {cells}",
-}
+COLLAPSED, NONE, UP, DOWN, CHANGED, UNDECIDED = CLAIMS
+NO_RESULT = "no result"
+_GONE = "networks collapsed (no classifiers any more) for {}"
 
 
-def finding(analysis: Analysis) -> str:
-    """Return what the analysis found about pruning, as one paragraph.
+@dataclass(frozen=True)
+class Finding:
+    """What an analysis found about compression.
+
+    Attributes
+    ----------
+    intensified : what intensified against the control, with the clearest difference and its interval.
+    unchanged : what did not: where differences shrank, or where the effect is shown to be practically none.
+    undecided : what is undecided and why, and where nothing can be said.
+    basis : slopes beside what accuracy and the control alone give, seeds, test images.
+    """
+
+    intensified: str
+    unchanged: str
+    undecided: str
+    basis: str
+
+    @property
+    def sentences(self) -> tuple[str, str, str]:
+        """The three sentences in order."""
+        return self.intensified, self.unchanged, self.undecided
+
+
+def findings(analysis: Analysis) -> Finding:
+    """Return what the analysis found, in three sentences and a line on what they rest on.
 
     Parameters
     ----------
     analysis : result of `rdstats.analyze`.
-
-    Returns
-    -------
-    Sentences on: the claim of every pruned cell against its control; the strongest supported claim with its
-    difference and simultaneous interval; mean slopes beside the control's and those expected from accuracy
-    alone; what a slope below 1 means here; seeds and test images.
     """
-    records = control_records(analysis)
-    if nothing := _nothing_sentence(analysis):
-        return nothing
-    if not records:
-        opening = [_NO_CONTROL, _collapse_sentence(analysis)]
-    elif too_few_seeds(records):
-        opening = [_few_seeds_sentence(analysis, records)]
-    else:
-        opening = [claims_sentence(analysis, records), _strongest_sentence(analysis, records)]
-    sentences = [*opening, slopes_sentence(analysis), _uncontrolled_sentence(analysis)]
-    return " ".join(sentence for sentence in [*sentences, basis_sentence(analysis, records)] if sentence)
+    records, slopes = control_records(analysis), slope_records(analysis)
+    basis = [slopes_sentence(slopes), basis_sentence(analysis, records or slopes)]
+    three = _nothing(slopes) or _without_control(records, slopes) or _few_seeds(records) or (
+        intensified_sentence(analysis, records, slopes), unchanged_sentence(analysis, records, slopes),
+        undecided_sentence(records, slopes),
+    )  # fmt: skip
+    return Finding(*three, " ".join(part for part in basis if part))
 
 
-def _nothing_sentence(analysis: Analysis) -> str:
-    """Return why there is nothing to say about pruning: no slope at all, or the control alone."""
-    records = slope_records(analysis)
-    if all(record["mean"] is None for record in records):
-        return "No network of the cube has a slope, so there is nothing to say about pruning."
-    if all(is_control(_method(record)) for record in records):
-        slopes = _range(control_slopes(analysis))
-        return f"The cube holds the control alone (mean slope {slopes}): nothing was pruned, so no claim is made."
-    return ""
+def finding(analysis: Analysis) -> str:
+    """Return what the analysis found, as one paragraph: `findings` in a row.
 
-
-def _collapse_sentence(analysis: Analysis) -> str:
-    """Return where networks collapsed, for a cube without a control."""
-    n = sum(str(record["verdict"]).startswith(_COLLAPSED) for record in slope_records(analysis))
-    return f"Networks collapsed (no classifiers any more) in {n} cells; their slopes mean nothing." if n else ""
+    Parameters
+    ----------
+    analysis : result of `rdstats.analyze`.
+    """
+    found = findings(analysis)
+    return " ".join((*found.sentences, found.basis))
 
 
 def word_of(record: Record) -> str:
     """Return the claim of a cell, or that it has no result."""
-    return str(record["claim"]) or _NO_RESULT
+    return str(record["claim"]) or NO_RESULT
 
 
-def too_few_seeds(records: Iterable[Record]) -> bool:
-    """Return whether no comparison has the seeds that a claim needs."""
-    return max((record["n"] or 0 for record in records), default=0) < MIN_SEEDS
+def claimed(word: str) -> Callable[[Record], bool]:
+    """Return whether a record's claim is this word, as a function."""
+    return lambda record: word_of(record) == word
 
 
-def claims_sentence(analysis: Analysis, records: Sequence[Record]) -> str:
-    """Return which claim holds where, the supported ones first."""
-    words = {word_of(record) for record in records}
-    clauses = [_clause(analysis, records, word) for word in _CLAUSE if word in words and word != _UNDECIDED]
-    if {_UP, _DOWN} <= words:
-        clauses[1] = f"it de-intensified them for {cells_phrase(records, _DOWN)}"
-    if _UNDECIDED in words:
-        clauses.append("the comparison is undecided elsewhere" if clauses else _clause(analysis, records, _UNDECIDED))
-    names = ", ".join(dict.fromkeys(str(record["control"]) for record in records))
-    none = "" if words & set(_SUPPORTED) else "no claim about pruning is supported: "
-    return f"Compared with the same fine-tuning without pruning (control: {names}), {none}{'; '.join(clauses)}."
+def intensified_sentence(analysis: Analysis, records: Sequence[Record], slopes: Sequence[Record]) -> str:
+    """Return which cells intensified, the clearest of them with its numbers."""
+    controls = ", ".join(dict.fromkeys(str(record["control"]) for record in records))
+    opening = f"Compared with the same fine-tuning without pruning (control: {controls})"
+    differences = f"differences in {analysis.slopes.attrs['measure']} between classes"
+    found = [record for record in records if word_of(record) == UP]
+    if not found:
+        where = f"in none of the {plural(len(records), 'comparison')}" if len(records) > 1 else "not"
+        return f"{opening}, it is {where} shown that pruning intensified {differences}."
+    what = f"pruning intensified {differences} {_in(found, records, UP)}"
+    return f"{opening}, {what}; {_clearest(analysis, found, records, slopes)}{_unchecked(found)}."
 
 
-def _clause(analysis: Analysis, records: Sequence[Record], word: str) -> str:
-    values = {**analysis.slopes.attrs, **(analysis.control.attrs if analysis.control is not None else {})}
-    return _CLAUSE[word].format(**values, cells=cells_phrase(records, word))
+def unchanged_sentence(analysis: Analysis, records: Sequence[Record], slopes: Sequence[Record]) -> str:
+    """Return where differences shrank, and where the effect of pruning is shown to be practically none."""
+    clauses = []
+    if found := [record for record in records if word_of(record) == DOWN]:
+        clauses.append(
+            f"pruning de-intensified these differences {_in(found, records, DOWN)}; "
+            f"{_clearest(analysis, found, records, slopes)}{_unchecked(found)}"
+        )
+    margin = f"{_margin(analysis):g}"
+    if found := [record for record in records if word_of(record) == NONE]:
+        largest = max(found, key=lambda record: abs(record["mean"]))
+        clauses.append(
+            f"the effect of pruning is practically none (the slope differs by less than {margin}) "
+            f"{_in(found, records, NONE)}, the largest difference among them being "
+            f"{number(largest['mean'])} for {cell_phrase(largest, records)}"
+        )
+    text = "; ".join(clauses) or (
+        "nowhere is it shown that pruning de-intensified these differences, or that it had practically no effect "
+        f"(slope within {margin} of the control's)"
+    )
+    return f"{text[0].upper()}{text[1:]}."
 
 
-def cells_phrase(records: Sequence[Record], word: str) -> str:
-    """Return the cells of a claim in words: methods with equal ratios together, likewise places."""
-    groups: dict[str, list[str]] = {}
-    places = list(dict.fromkeys(_place(record) for record in records))
-    for place in places:
-        for phrase in _phrases([record for record in records if _place(record) == place], word):
-            groups.setdefault(phrase, []).append(place)
-    if len(places) < 2:
-        return _join(list(groups))
-    items = [f"{phrase} ({', '.join(where)})" for phrase, where in groups.items()]
-    more = ["and further cells of the table"] if len(items) > MAX_GROUPS else []
-    return ", ".join([*items[:MAX_GROUPS], *more])
+def undecided_sentence(records: Sequence[Record], slopes: Sequence[Record]) -> str:
+    """Return what is undecided and why, what collapsed, and what has no result or no control."""
+    clauses = []
+    if found := [record for record in records if _open(record)]:
+        everything = len(found) == len(records)
+        what = all_text(len(found)) if everything and len(found) > 1 else plural(len(found), "comparison")
+        who = "" if everything else f" ({cells_phrase(records, _open)})"
+        clauses.append(f"undecided {'is' if len(found) == 1 else 'are'} {what}{who}: {_why(found)}")
+    for word, text in ((COLLAPSED, _GONE), (NO_RESULT, "there is no result for {}")):
+        if any(word_of(record) == word for record in records):
+            clauses.append(text.format(cells_phrase(records, claimed(word))))
+    text = "; ".join(clauses) or "no comparison is undecided"
+    return " ".join(part for part in (f"{text[0].upper()}{text[1:]}.", _uncontrolled(records, slopes)) if part)
 
 
-def _phrases(records: Sequence[Record], word: str) -> list[str]:
-    """Return ``mp and up at ratios 2 and 4`` for every group of methods with equal ratios, in one place."""
-    methods: dict[str, list[str]] = {}
-    for method in dict.fromkeys(_method(record) for record in records):
-        own = [record for record in records if _method(record) == method]
-        here = [record for record in own if word_of(record) == word]
-        if here:
-            methods.setdefault(_ratio_phrase(here, len(own)), []).append(method)
-    return [f"{_join(names)}{phrase}" for phrase, names in methods.items()]
+def _open(record: Record) -> bool:
+    return word_of(record) in (UNDECIDED, CHANGED)
 
 
-def _ratio_phrase(records: Sequence[Record], n_all: int) -> str:
-    if RATIO not in records[0]:
-        return ""
-    if len(records) == n_all > 1:
-        return " at every ratio"
-    ratios = [label(record[RATIO]) for record in records]
-    return f" at ratio{'s' if len(ratios) > 1 else ''} {_join(ratios)}"
+def _in(found: Sequence[Record], records: Sequence[Record], word: str) -> str:
+    """Return ``in 2 of 9 comparisons (mp at ratios 4 and 10)``."""
+    cells = cells_phrase(records, claimed(word))
+    if len(records) == 1:
+        return f"for {cells}"
+    n = all_text(len(records)) if len(found) == len(records) else f"{len(found)} of {len(records)} comparisons"
+    return f"in {n} ({cells})"
+
+
+def reason_undecided(record: Record) -> str:
+    """Return why a cell is undecided, in words that fit any number of cells; the first that applies."""
+    if (record["n"] or 0) < MIN_SEEDS:
+        return f"too few seeds ({MIN_SEEDS} are needed)"
+    if record["lower"] is None:
+        return "no variation between the seeds"
+    away = record["lower"] > 0 or record["upper"] < 0
+    if word_of(record) == CHANGED:
+        return "the slope changed, but the interval of the spread contains 0"
+    if away and record["support"] == NOT_SUPPORTED:
+        return "the difference does not hold once it is corrected for the sampling of test images"
+    if away and record["support"] == NOT_CHECKED:
+        return "the slope changed without a change of the spread, and that cannot be checked on this test set"
+    if away:
+        return "slope and spread changed in opposite directions"
+    return "the interval of the difference contains 0"
+
+
+def _why(found: Sequence[Record]) -> str:
+    """Return the reasons, each with how many comparisons it holds for, and how far the intervals reach."""
+    reasons = [reason_undecided(record) for record in found]
+    several = len(set(reasons)) > 1
+    parts = [f"{reason}{f' ({reasons.count(reason)})' if several else ''}" for reason in dict.fromkeys(reasons)]
+    halves = [(record["upper"] - record["lower"]) / 2 for record in found if record["lower"] is not None]
+    reach = f"; intervals reach ±{range_text(halves).replace(' to ', ' to ±')} around the differences" if halves else ""
+    return f"{join(parts)}{reach}"
 
 
 def strongest(records: Iterable[Record]) -> Record | None:
-    """Return the supported claim whose interval lies farthest from 0, changes before "practically none"."""
-    supported = [record for record in records if record["claim"] in (_UP, _DOWN, _CHANGED)]
-    if supported:
-        return max(supported, key=lambda record: max(record["lower"], -record["upper"]))
-    none = [record for record in records if record["claim"] == _NONE]
-    return max(none, key=lambda record: abs(record["mean"]), default=None)
+    """Return the record whose interval lies farthest from 0."""
+    return max(records, key=lambda record: max(record["lower"], -record["upper"]), default=None)
 
 
-def _strongest_sentence(analysis: Analysis, records: Sequence[Record]) -> str:
-    best = strongest(records)
+def _clearest(
+    analysis: Analysis, found: Sequence[Record], records: Sequence[Record], slopes: Sequence[Record]
+) -> str:
+    best = strongest(found)
     if best is None or analysis.control is None:
         return ""
-    change = best["claim"] != _NONE
-    places = {_place(record) for record in records}
-    where = f"{_method(best)}{_ratio_phrase([best], 0)}" + (f" ({_place(best)})" if len(places) > 1 else "")
-    by = f"{number(abs(best['mean']))} {'above' if best['mean'] > 0 else 'below'}"
+    by = f"{number(abs(best['mean']))} {'above' if best['mean'] > 0 else 'below'} the control's"
     level = f"{100 * analysis.control.attrs['level']:.4g}%"
-    bounds = interval(best["lower"], best["upper"])
-    text = (
-        f"{'Clearest' if change else 'Largest of these'}: {where}, slope {by} the control's "
-        f"({level} simultaneous interval of the difference {bounds})"
+    subject = f"clearest for {cell_phrase(best, records)}, where the" if len(found) > 1 else "the"
+    return (
+        f"{subject} slope{_slope_and_expected(best, slopes)} lies {by} ({level} simultaneous interval of the "
+        f"difference {interval(best['lower'], best['upper'])}) and balances spread "
+        f"{number(math.exp(best['log_spread']), 2)} times as far"
     )
-    if change and best["log_spread"] is not None:
-        text += f"; its balances spread {number(math.exp(best['log_spread']), 2)} times as far"
-    return f"{text}."
 
 
-def slopes_sentence(analysis: Analysis) -> str:
+def _slope_and_expected(cell: Record, slopes: Sequence[Record]) -> str:
+    """Return a cell's mean slope beside what its accuracy alone would give."""
+    dims = list(cell)[: list(cell).index("control")]
+    for record in slopes:
+        if all(record[dim] == cell[dim] for dim in dims) and record["expected"] is not None:
+            return f", {number(record['mean'])} ({number(record['expected'])} expected from accuracy alone),"
+    return ""
+
+
+def _unchecked(found: Sequence[Record]) -> str:
+    """Return for how many cells the test set does not allow to check a claim for the sampling of its images."""
+    n = sum(record["support"] == NOT_CHECKED for record in found)
+    which = "it" if len(found) == 1 else "all of them" if n == len(found) else f"{n} of them"
+    return f" (the sampling of test images could not be checked for {which})" if n else ""
+
+
+def _margin(analysis: Analysis) -> float:
+    return float(analysis.control.attrs["margin"]) if analysis.control is not None else analysis.margin
+
+
+def _uncontrolled(records: Sequence[Record], slopes: Sequence[Record]) -> str:
+    """Return which methods lack the control of their own fine-tuning recipe."""
+    compared = set(map(method_of, records))
+    methods = dict.fromkeys(map(method_of, slopes))
+    alone = [method for method in methods if method not in compared and not is_control(method)]
+    if not compared or not alone:
+        return ""
+    return f"No claim is made for {join(alone)}: the cube has no control for {'it' if len(alone) == 1 else 'them'}."
+
+
+def _nothing(slopes: Sequence[Record]) -> tuple[str, str, str] | None:
+    """Return why there is nothing to say: no slope at all, or the control alone."""
+    nothing = "Nothing is shown to be unchanged, either.", "Everything about pruning is undecided."
+    if all(record["mean"] is None for record in slopes):
+        return "No network of the cube has a slope, so there is nothing to say about pruning.", *nothing
+    if all(is_control(method_of(record)) for record in slopes):
+        means = range_text(control_slopes(slopes))
+        first = f"The cube holds the control alone (mean slope {means}): nothing was pruned, so no claim is made."
+        return first, *nothing
+    return None
+
+
+def _without_control(records: Sequence[Record], slopes: Sequence[Record]) -> tuple[str, str, str] | None:
+    if records:
+        return None
+    pruned = [record for record in slopes if not is_control(method_of(record))]
+    n = sum(str(record["verdict"]).startswith(COLLAPSED) for record in pruned)
+    gone = f" Networks collapsed (no classifiers any more) in {plural(n, 'cell')} of the grid." if n else ""
+    return (
+        "There is no control here (the same fine-tuning without pruning), so no claim about pruning is made.",
+        "Nothing is shown to be unchanged, either: the slopes are descriptive.",
+        f"Everything about pruning is undecided.{gone}",
+    )
+
+
+def _few_seeds(records: Sequence[Record]) -> tuple[str, str, str] | None:
+    """Return that no claim is made, and where networks collapsed, which needs no inference."""
+    n = max((record["n"] or 0 for record in records), default=0)
+    if n >= MIN_SEEDS:
+        return None
+    first = (
+        f"Too few seeds ({n}; {MIN_SEEDS} are needed) to compare pruning with the same fine-tuning without "
+        "it (the control), so no claim is made."
+    )
+    gone = cells_phrase(records, claimed(COLLAPSED))
+    third = "Everything else is undecided" if gone else "Everything is undecided"
+    parts = [f"{_GONE.format(gone)[0].upper()}{_GONE.format(gone)[1:]}." if gone else "", f"{third}: too few seeds."]
+    return first, "Nothing is shown to be unchanged, either.", " ".join(part for part in parts if part)
+
+
+def slopes_sentence(records: Sequence[Record]) -> str:
     """Return the range of mean slopes beside the expected ones and the control's; collapsed cells left out.
 
     It ends with what a slope below 1 can show here.
     """
-    pruned = [record for record in slope_records(analysis) if not is_control(_method(record))]
-    sound = [record for record in pruned if not str(record["verdict"]).startswith(_COLLAPSED)]
-    expected = _range(record["expected"] for record in sound if record["mean"] is not None)
-    slopes = _range(record["mean"] for record in sound) or "none"
+    pruned = [record for record in records if not is_control(method_of(record))]
+    sound = [record for record in pruned if not str(record["verdict"]).startswith(COLLAPSED)]
+    slopes = range_text(record["mean"] for record in sound)
+    if not slopes:
+        return ""
+    expected = range_text(record["expected"] for record in sound if record["mean"] is not None)
     beside = f" ({expected} expected from accuracy alone)" if expected else ""
-    return f"Mean slopes after pruning: {slopes}{beside}{_control_part(control_slopes(analysis))}"
+    return f"Mean slopes after pruning: {slopes}{beside}{_control_part(control_slopes(records))}"
 
 
 def _control_part(means: Sequence[float]) -> str:
     no_evidence = "no evidence of a corrective effect"
     if not means:
         return f". A slope below 1 may come from fine-tuning alone and is by itself {no_evidence}."
-    text = f"; the control's: {_range(means)}"
+    text = f"; the control's: {range_text(means)}"
     if min(means) >= 1:
         return f"{text}."
     return f"{text}, so slopes below 1 occur without pruning too: by themselves {no_evidence}."
 
 
-def control_slopes(analysis: Analysis) -> list[float]:
+def control_slopes(records: Sequence[Record]) -> list[float]:
     """Return the mean slope of every control."""
-    return [r["mean"] for r in slope_records(analysis) if is_control(_method(r)) and r["mean"] is not None]
+    return [r["mean"] for r in records if is_control(method_of(r)) and r["mean"] is not None]
 
 
 def basis_sentence(analysis: Analysis, records: Sequence[Record]) -> str:
     """Return seeds and test images per class, and what the statements are conditional on."""
-    ns = sorted({record["n"] for record in records or slope_records(analysis) if record["n"]})
-    seeds = _span(ns or [analysis.slopes.sizes.get(SEED, 1)])
-    images = _span(analysis.test_images_per_class)
-    plural = "" if seeds == "1" else "s"
-    return f"Basis: {seeds} seed{plural}, {images} test images per class, this test set only."
-
-
-def _few_seeds_sentence(analysis: Analysis, records: Sequence[Record]) -> str:
-    """Return that no claim is made, and where networks collapsed, which needs no inference."""
-    n = max(record["n"] or 0 for record in records)
-    text = (
-        f"Too few seeds ({n}; {MIN_SEEDS} are needed) to compare pruning with the same fine-tuning without "
-        "it (the control), so no claim is made."
+    ns = sorted({record["n"] for record in records if record["n"]})
+    seeds = span(ns or [analysis.slopes.sizes.get(SEED, 1)])
+    return (
+        f"Basis: {seeds} seed{'' if seeds == '1' else 's'}, {span(analysis.test_images_per_class)} test images per "
+        "class, this test set only."
     )
-    if not any(record["claim"] == _COLLAPSED for record in records):
-        return text
-    clause = _clause(analysis, records, _COLLAPSED)
-    return f"{text} {clause[0].upper()}{clause[1:]}."
-
-
-def _uncontrolled_sentence(analysis: Analysis) -> str:
-    """Return which methods lack the control of their own fine-tuning recipe."""
-    compared = {_method(record) for record in control_records(analysis)}
-    methods = dict.fromkeys(_method(record) for record in slope_records(analysis))
-    alone = [method for method in methods if method not in compared and not is_control(method)]
-    if not compared or not alone:
-        return ""
-    them = "it" if len(alone) == 1 else "them"
-    return f"No claim is made for {_join(alone)}: the cube has no control for {them}."
-
-
-def _method(record: Record) -> str:
-    return str(record.get(METHOD, "pruning"))
-
-
-def _place(record: Record) -> str:
-    dims = list(record)[: list(record).index("mean")]
-    return " ".join(label(record[dim]) for dim in dims if dim not in (METHOD, RATIO, "control"))
-
-
-def _range(values: Iterable[float | None]) -> str:
-    numbers = [value for value in values if value is not None]
-    ends = dict.fromkeys(number(value) for value in (min(numbers), max(numbers))) if numbers else {}
-    return " to ".join(ends)
-
-
-def _span(numbers: Sequence[int]) -> str:
-    return " to ".join(dict.fromkeys(f"{value:,}" for value in (min(numbers), max(numbers))))
-
-
-def _join(items: Sequence[str]) -> str:
-    """Return ``a, b and c``."""
-    return f"{', '.join(items[:-1])} and {items[-1]}" if len(items) > 1 else "".join(items)

@@ -1,222 +1,147 @@
-"""An analysis as one self-contained HTML file: no script, no font, no image from anywhere else."""
+"""An analysis as one self-contained HTML file: no font, no image, no script from anywhere else."""
 
 from __future__ import annotations
 
-import json
-import os
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import xarray as xr
 
-from rdstats._labelled import METHOD, RATIO, SEED, is_control
+from rdstats._labelled import RATIO
 from rdstats._version import __version__
-from rdstats.analysis import Analysis, analyze
-from rdstats.errors import InputError
-from rdstats.files import check_writable, write_document
-from rdstats.report.finding import finding
-from rdstats.tables.families import family_tables
-from rdstats.tables.slopes import control_tables, summary_tables
-from rdstats.tables.table import NONE, Table, label
+from rdstats.analysis import Analysis
+from rdstats.report.checks import checks, ratios_differ, skipped_families
+from rdstats.report.citation import bibtex
+from rdstats.report.drawings import Drawings, FigureView
+from rdstats.report.finding import findings
+from rdstats.report.losers import changed_tables, class_changes, column_sentences
+from rdstats.report.method import method_paragraphs
+from rdstats.report.provenance import nested_attributes, run_facts
+from rdstats.report.reading import glossary
+from rdstats.report.sceptic import sceptic_sentences
+from rdstats.report.view import TableView, views
+from rdstats.slope import collapsed
+from rdstats.tables import TABLES
 
-if TYPE_CHECKING:
-    from rdstats.charts import Panel
-
-_REASONS = {
-    "missing": "not computed",
-    "degenerate_excluded": "all networks are degenerate and were left out",
-    "undefined_class": "a class has no defined score (0/0)",
-    "no_spread": "all classes of the dense network have one score",
-    "no_variation": "all networks give the same value",
-    "too_few_seeds": "too few networks",
-    "no_control": "the method has no control",
-    "unmatched_ratio": "the achieved ratios differ",
-    "weak_denominator": "the dense networks' spread is too weak against the sampling of test images",
-    "not_estimable": "the test set is too weak",
-}
-_CHARTS = {
-    "delta": "Slope minus the control's slope against pruning ratio",
-    "slopes": "Mean intensification slope against pruning ratio",
-}
+_SLOPE_TABLES = ("control", "slopes", "sampling", "intervals", "instrumented", "retrain", "posterior", "pairs")
 
 
-def write_report(source: Analysis | xr.Dataset, path: str | os.PathLike[str], **options: Any) -> None:
-    """Write the report of an analysis, or of a cube that is analysed first, as one HTML file.
+@dataclass(frozen=True)
+class _Figures:
+    """The figures of every section; a figure with many panels starts folded."""
 
-    A file that was there before is replaced only when the new one is complete.
-
-    Parameters
-    ----------
-    source : result of `rdstats.analyze`, or a cube.
-    path : name of the HTML file.
-    options : for a cube, those of `rdstats.analyze`.
-
-    Raises
-    ------
-    InputError
-        A path that cannot be written, options for an analysis that is already done, or wrong input to
-        `rdstats.analyze`.
-    """
-    target = check_writable(path)
-    if isinstance(source, Analysis):
-        if options:
-            raise InputError(f"{', '.join(options)}: options belong to a cube; this analysis is already done")
-        analysis = source
-    else:
-        analysis = analyze(source, **options)
-    write_document(target, render_html(analysis))
+    delta: FigureView
+    slopes: FigureView
+    boxes: FigureView
+    spread: FigureView
+    posterior: FigureView
+    classes: FigureView
+    confusion: FigureView
+    family: FigureView
+    tradeoff: FigureView
+    sampling: FigureView
+    ratios: FigureView
 
 
 def render_html(analysis: Analysis) -> str:
-    """Return the report of an analysis as HTML: finding, charts, tables, warnings and what was run.
+    """Return the report of an analysis as one HTML page.
+
+    In this order: the finding with the comparison with the control, how to read it, slopes, classes that lose and
+    win, families of tests, accuracy against slope, checks, method and provenance.
 
     Parameters
     ----------
-    analysis : result of `rdstats.analyze`.
+    analysis : result of `rdstats.analyze`; the cube behind it must still be open, since figures read its matrices.
     """
     import jinja2
+    from markupsafe import Markup
+
+    from rdstats.tables.escape import visible
+
+    def shown(value: Any) -> Any:
+        """Write control characters of names out, before Jinja escapes them."""
+        return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("rdstats.report"), autoescape=True, undefined=jinja2.StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
+        trim_blocks=True, lstrip_blocks=True, finalize=shown,
     )  # fmt: skip
     return environment.get_template("report.html").render(_context(analysis))
 
 
 def _context(analysis: Analysis) -> dict[str, Any]:
-    from rdstats.charts import delta_panels, slope_panels
+    from markupsafe import Markup
 
-    control = control_tables(analysis)
+    from rdstats.charts import script_json, theme
+    from rdstats.charts.bundle import LICENCE, vega_bundle
+    from rdstats.charts.export import CONTENT_POLICY
+
+    drawings = Drawings(analysis)
+    figures = _figures(drawings)
+    tables = _tables(analysis)
+    changes = class_changes(analysis)
+    tables["changed"] = views(changed_tables(analysis, changes), "changed")
+    downloads = {one.id: one.csv for group in tables.values() for one in group if one.csv}
+    data = {"config": theme.config(), "charts": drawings.specifications, "csv": downloads}
     return {
         "name": str(analysis.counts.attrs.get("grid_name") or ""),
         "measure": analysis.slopes.attrs["measure"],
-        "finding": finding(analysis),
-        "margin": analysis.control.attrs["margin"] if analysis.control is not None else None,
-        "delta": _figures("delta", delta_panels, analysis) if control else [],
-        "slopes": _figures("slopes", slope_panels, analysis),
-        "summary": [_view(part) for part in summary_tables(analysis)],
-        "control": [_view(part) for part in control],
-        "families": [_view(part) for part in family_tables(analysis)],
-        "warnings": analysis.warnings,
+        "margin": analysis.margin,
+        "finding": findings(analysis),
+        "glossary": glossary(analysis),
+        "sceptic": sceptic_sentences(analysis),
+        "losers": column_sentences(analysis, changes),
+        "skipped": skipped_families(analysis),
+        "checks": checks(analysis),
+        "method": method_paragraphs(analysis),
         "run": run_facts(analysis),
-        "attributes": _nested_attributes(analysis.counts.attrs),
+        "attributes": nested_attributes(analysis.counts.attrs),
+        "bibtex": bibtex(),
         "version": __version__,
+        "figures": figures,
+        "tables": tables,
+        "policy": CONTENT_POLICY,
+        "licence": LICENCE,
+        "data": Markup(script_json(data)),
+        "bundle": Markup(vega_bundle()),
     }
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One drawing as inline SVG (its texts were escaped when it was drawn), and what it shows in words."""
+def _figures(drawings: Drawings) -> _Figures:
+    analysis = drawings.analysis
 
-    svg: Any
-    text: str
+    def last(data: xr.Dataset) -> xr.Dataset:
+        return data.assign(planned=data["planned"] & largest_sound(analysis).reindex_like(data["planned"]))
 
-
-def _figures(kind: str, panels: Callable[[Analysis], list[Panel]], analysis: Analysis) -> list[Figure]:
-    from markupsafe import Markup
-
-    from rdstats.charts import describe, to_svg
-
-    return [
-        Figure(Markup(to_svg(panel.chart, prefix=f"{kind}-{i}")), describe(panel, _CHARTS[kind]))
-        for i, panel in enumerate(panels(analysis))
-    ]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A cell of a table, with the reason where it is empty."""
-
-    text: str
-    reason: str = ""
+    return _Figures(
+        delta=drawings.figure("delta"),
+        slopes=drawings.figure("slopes"),
+        boxes=drawings.figure("boxes"),
+        spread=drawings.figure("spread"),
+        posterior=drawings.figure("posterior") if analysis.posterior is not None else FigureView(),
+        classes=drawings.figure("classes", prepare=last),
+        confusion=drawings.figure("confusion", prepare=last),
+        family=drawings.figure("family") if analysis.families else FigureView(),
+        tradeoff=drawings.figure("tradeoff"),
+        sampling=drawings.figure("sampling"),
+        ratios=drawings.figure("ratios") if ratios_differ(analysis) else FigureView(),
+    )
 
 
-@dataclass(frozen=True)
-class TableView:
-    """A table with the reasons of its empty cells, and which of its columns hold numbers."""
-
-    table: Table
-    rows: list[list[Cell]]
-    numeric: list[bool]
-
-
-def _view(table: Table) -> TableView:
-    reasons = table.reasons or ("",) * len(table.rows)
-    rows = [
-        [Cell(text, _reason(reason) if text == NONE else "") for text in row]
-        for row, reason in zip(table.rows, reasons, strict=True)
-    ]
-    table = table if table.captioned else replace(table, caption="")
-    numeric = [table.is_numeric(i) for i in range(len(table.columns))]
-    return TableView(table, rows, numeric)
+def largest_sound(analysis: Analysis) -> xr.DataArray:
+    """Return, for every column, which cell is that of the largest ratio that has not collapsed."""
+    summary = analysis.summary
+    sound = summary["mean"].notnull() & ~collapsed(summary)
+    if RATIO not in sound.dims:
+        return sound
+    ratio = summary[RATIO].broadcast_like(sound).where(sound)
+    return sound & (ratio == ratio.max(RATIO))
 
 
-def _reason(reason: str) -> str:
-    return _REASONS.get(reason, reason.replace("_", " ")) or "no value"
-
-
-def run_facts(analysis: Analysis) -> list[tuple[str, str]]:
-    """Return what was run as pairs of a term and its text, without the facts that the cube does not carry."""
-    attrs = analysis.counts.attrs
-    facts = [("Grid", str(attrs.get("grid_name") or ""))]
-    for dim in (str(dim) for dim in analysis.summary["mean"].dims if dim != RATIO):
-        labels = analysis.summary[dim].values.tolist() if dim in analysis.summary.coords else []
-        facts.append(
-            (
-                dim.replace("_", " ").capitalize(),
-                ", ".join(map(_method_text if dim == METHOD else label, labels)),
-            )
-        )
-    if RATIO in analysis.summary.coords:
-        facts.append(("Ratio: nominal (mean achieved)", _ratios_text(analysis.summary)))
-    facts += [
-        ("Seeds", str(analysis.slopes.sizes.get(SEED, 1))),
-        ("Test images per class", _images_text(analysis)),
-        ("Device", str(attrs.get("device") or "")),
-        ("Versions", ", ".join(f"{k} {v}" for k, v in _json(attrs.get("versions")).items())),
-        ("Git commit", str(attrs.get("git_commit") or "")),
-        ("Shortened run", ", ".join(f"{k} = {v}" for k, v in _json(attrs.get("scaled")).items())),
-    ]
-    return [(term, text) for term, text in facts if text]
-
-
-def _images_text(analysis: Analysis) -> str:
-    if not bool((analysis.counts["support"] > 0).any()):
-        return ""
-    return " to ".join(dict.fromkeys(f"{n:,}" for n in analysis.test_images_per_class))
-
-
-def _method_text(name: Any) -> str:
-    return f"{name} (control)" if is_control(name) else label(name)
-
-
-def _ratios_text(summary: xr.Dataset) -> str:
-    texts = []
-    for ratio in summary[RATIO].values.tolist():
-        text = label(ratio)
-        if "achieved_ratio" in summary:
-            values = summary["achieved_ratio"].sel({RATIO: ratio})
-            ends = dict.fromkeys(f"{float(end):.3g}" for end in (values.min(), values.max()) if end == end)
-            text += f" ({' to '.join(ends)})" if ends else ""
-        texts.append(text)
-    return ", ".join(texts)
-
-
-def _json(text: Any) -> dict[str, Any]:
-    """Return an attribute that holds a JSON object; anything else is no object."""
-    try:
-        value = json.loads(str(text or "{}"))
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _nested_attributes(attrs: dict[Any, Any]) -> list[tuple[str, str]]:
-    """Return the evidence that is kept as JSON text, indented."""
-    names = {"grid": "Resolved grid", "provenance": "Provenance"}
-    return [
-        (title, json.dumps(_json(attrs[name]), indent=2, ensure_ascii=False))
-        for name, title in names.items()
-        if _json(attrs.get(name))
-    ]
+def _tables(analysis: Analysis) -> dict[str, list[TableView]]:
+    """Return the tables of every section, those that this cube can answer."""
+    wanted: Sequence[str] = (
+        *_SLOPE_TABLES, "classes", "changes", "worst", "tests", "posterior-pairs", "tradeoff", "accuracy",
+    )  # fmt: skip
+    return {name: views([table for table in TABLES[name].tables(analysis) if table.rows], name) for name in wanted}

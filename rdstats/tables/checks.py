@@ -23,11 +23,12 @@ from rdstats.tables.table import (
     cell_dims,
     conditional,
     fixed_text,
-    label,
+    labels,
     n_text,
     num,
     percent,
     probability,
+    table,
     text,
 )
 
@@ -120,7 +121,7 @@ def pair_tables(analysis: Analysis) -> list[Table]:
 
 def change_tables(analysis: Analysis) -> list[Table]:
     """Return, for single pairs, which classes changed."""
-    records = [r | {"class": str(r["class_name"] or label(r["class"]))} for r in change_records(analysis)]
+    records = change_records(analysis)
     dims = [*(str(dim) for dim in analysis.slopes["slope"].dims if dim != "seed"), "class"]
     if not records:
         return []
@@ -208,20 +209,15 @@ def posterior_pair_tables(analysis: Analysis) -> list[Table]:
 def _posterior_pairs(family: str, records: list[Record], dims: list[str]) -> list[Table]:
     varying = [dim for dim in dims if len({str(record[dim]) for record in records}) > 1]
 
-    def cell(dim: str) -> Column:
-        return Column(dim, lambda record: label(record[dim]))
-
     columns = [
-        *map(cell, varying), num("P(slope <)", "p_slope_less"), num("P(spread <)", "p_spread_less"),
+        *map(labels, varying), num("P(slope <)", "p_slope_less"), num("P(spread <)", "p_spread_less"),
         num("P(sd <)", "p_sd_less"),
     ]  # fmt: skip
-    rows = tuple(tuple(column.text(record) for column in columns) for record in records)
     caption = (
         f"Posterior probability that the first is below the second{fixed_text(records, dims)}: mean slope, mean log "
         "spread ratio, standard deviation of the slope between seeds."
     )
-    headings = tuple(column.heading for column in columns)
-    return [Table(f"Posterior of the comparisons: family {family}", headings, rows, caption, keys=len(varying))]
+    return [table(f"Posterior of the comparisons: family {family}", records, columns, caption, keys=len(varying))]
 
 
 def _pair_note(record: Record) -> str:

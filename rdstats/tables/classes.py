@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rdstats.analysis import Analysis
-from rdstats.records import Record, class_records, contribution_records, model_records, worst_records
+from rdstats.records import class_records, contribution_records, model_records, worst_records
 from rdstats.tables.table import (
     NONE,
     Column,
@@ -13,7 +13,6 @@ from rdstats.tables.table import (
     cell_dims,
     conditional,
     fixed_text,
-    label,
     n_text,
     num,
     percent,
@@ -24,7 +23,7 @@ _CLASS = "class"
 
 def class_tables(analysis: Analysis) -> list[Table]:
     """Return, class by class, the score before and after and its change."""
-    records, dims = _named(class_records(analysis)), [*cell_dims(analysis), _CLASS]
+    records, dims = class_records(analysis), [*cell_dims(analysis), _CLASS]
     measure, level = analysis.slopes.attrs["measure"], analysis.summary.attrs["level"]
     columns = [
         num("before", "score_dense"), num("after", "score"), num("change", "change"), between("interval"),
@@ -41,7 +40,7 @@ def class_tables(analysis: Analysis) -> list[Table]:
 
 def contribution_tables(analysis: Analysis) -> list[Table]:
     """Return what each class contributes to the slope."""
-    records, dims = _named(contribution_records(analysis)), [*cell_dims(analysis), _CLASS]
+    records, dims = contribution_records(analysis), [*cell_dims(analysis), _CLASS]
     columns = [num("contribution", "contribution"), num("sd", "contribution_sd"), num("weight", "weight")]
     caption = (
         f"Mean contribution of every class to the slope over {n_text(records)}{fixed_text(records, dims)}: "
@@ -80,8 +79,3 @@ def model_tables(analysis: Analysis) -> list[Table]:
         "classes (r2 uncentred), which is descriptive only: classes of one network are not independent."
     )
     return build("Models of the balances", records, dims, columns, caption)
-
-
-def _named(records: list[Record]) -> list[Record]:
-    """Replace the class label by the class name where there is one."""
-    return [record | {_CLASS: str(record["class_name"] or label(record[_CLASS]))} for record in records]

@@ -15,12 +15,14 @@ from rdstats.tables.table import (
     dropped,
     fixed_text,
     label,
+    labels,
     n_text,
     num,
     number,
     p_value,
     percent,
     probability,
+    table,
 )
 
 _SIDES = {"less": "one-sided (first < second)", "greater": "one-sided (first > second)"}
@@ -49,18 +51,27 @@ def _paper_tables(analysis: Analysis, one: FamilyResult, records: list[Record]) 
     placed = [_place(record, dims, across, [*shared, *paired]) for record in records]
     if len(set(placed)) < len(placed):  # a family of one's own, whose sides differ in several ways
         placed = [("", _sides(record, dims, shared), "p") for record in records]
-    tables: dict[str, dict[str, dict[str, str]]] = {}
+    tables: dict[str, dict[str, dict[str, Record]]] = {}
     for (title, row, column), record in zip(placed, records, strict=True):
-        cell = p_value(record["p_corrected"])
-        tables.setdefault(title, {}).setdefault(row, {})[column] = cell
+        tables.setdefault(title, {}).setdefault(row, {})[column] = record
     several = len(tables) > 1
     result = []
     for i, (title, rows) in enumerate(tables.items()):
         columns = list(dict.fromkeys(column for cells in rows.values() for column in cells))
-        body = tuple((row, *(cells.get(column, "") or NONE for column in columns)) for row, cells in rows.items())
-        name = f"Corrected p: family {one.family.name}" + (f": {title}" if several and title else "")
-        last = i == len(tables) - 1
-        result.append(Table(name, ("", *columns), body, _caption(analysis, one, records), captioned=last))
+        shown = [[cells.get(column, {}) for column in columns] for cells in rows.values()]
+        result.append(
+            Table(
+                f"Corrected p: family {one.family.name}" + (f": {title}" if several and title else ""),
+                ("", *columns),
+                tuple(
+                    (row, *(p_value(r.get("p_corrected")) for r in own)) for row, own in zip(rows, shown, strict=True)
+                ),
+                _caption(analysis, one, records),
+                captioned=i == len(tables) - 1,
+                values=tuple((row, *(r.get("p_corrected") for r in own)) for row, own in zip(rows, shown, strict=True)),
+                records=tuple(record for own in shown for record in own if record),
+            )
+        )
     return result
 
 
@@ -95,18 +106,13 @@ def _full_tables(analysis: Analysis, one: FamilyResult, records: list[Record]) -
     varying = [dim for dim in dims if len({str(record[dim]) for record in records}) > 1]
     effect = [num("g_av", "g_av", 2)] if one.family.paired else []
     columns = [
-        *(Column(dim, lambda record, dim=dim: label(record[dim])) for dim in varying),  # type: ignore[misc]
-        num("difference", "estimate"), between("interval"), num("t", "statistic", 2),
-        Column("df", lambda r: NONE if r["df"] is None else number(r["df"], 0 if float(r["df"]).is_integer() else 1)),
+        *map(labels, varying), num("difference", "estimate"), between("interval"), num("t", "statistic", 2),
+        Column("df", _df, lambda record: record["df"]),
         probability("p", "p"), probability("p corrected", "p_corrected"), *effect,
     ]  # fmt: skip
-    rows = tuple(tuple(column.text(record) for column in columns) for record in records)
     caption = _caption(analysis, one, records)
     name = f"Tests: family {one.family.name}"
-    reasons = tuple(str(record["reason"] or "") for record in records)
-    tables = [
-        Table(name, tuple(column.heading for column in columns), rows, caption, reasons, not records, len(varying))
-    ]
+    tables = [table(name, records, columns, caption, captioned=not records, keys=len(varying))]
     changed = [r for r in records if analysis.without and r["n_without"] != r["n"]]
     if changed:
         without = [
@@ -114,11 +120,14 @@ def _full_tables(analysis: Analysis, one: FamilyResult, records: list[Record]) -
             probability("p corrected", "p_corrected"), num("difference without", "estimate_without"),
             num("n without", "n_without", 0), probability("p without", "p_corrected_without"),
         ]  # fmt: skip
-        rows = tuple(tuple(column.text(record) for column in without) for record in changed)
         caption = "The tests that degenerate networks change, with and without them; p corrected."
-        headings = tuple(column.heading for column in without)
-        tables.append(Table(f"{name} without degenerate networks", headings, rows, caption, keys=len(varying)))
+        tables.append(table(f"{name} without degenerate networks", changed, without, caption, keys=len(varying)))
     return tables
+
+
+def _df(record: Record) -> str:
+    df = record["df"]
+    return NONE if df is None else number(df, 0 if float(df).is_integer() else 1)
 
 
 def _caption(analysis: Analysis, one: FamilyResult, records: list[Record]) -> str:

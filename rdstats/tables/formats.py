@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import textwrap
 from collections.abc import Sequence
+from dataclasses import replace
 
 from rdstats.analysis import Analysis
 from rdstats.records import Record, document
+from rdstats.tables.escape import csv_cell, latex, markdown, one_line
 from rdstats.tables.registry import DEFAULT, TABLES, absent, chosen
 from rdstats.tables.table import Table
 
@@ -48,7 +48,7 @@ def render(analysis: Analysis, format: str, table: str = "") -> str:
 def _warning(format: str, note: str) -> str:
     if format == "table":
         return textwrap.fill(f"note: {note}", WIDTH, subsequent_indent="  ")
-    return {"latex": f"% note: {note}", "markdown": f"- note: {note}"}[format]
+    return {"latex": f"% note: {one_line(note)}", "markdown": f"- note: {markdown(note)}"}[format]
 
 
 def to_text(table: Table, width: int = WIDTH) -> str:
@@ -56,12 +56,19 @@ def to_text(table: Table, width: int = WIDTH) -> str:
 
     A table that is wider than `width` is continued below itself, the columns that name its rows repeated.
     """
+    table = _plain(table)
     widths = [max(len(row[i]) for row in (table.columns, *table.rows)) for i in range(len(table.columns))]
     lines: list[str] = []
     for part in _pieces(table, widths, width):
         lines += [*([""] if lines else []), *_aligned(table, widths, part)]
     caption = ["", textwrap.fill(table.caption, width)] if table.captioned and table.caption else []
     return "\n".join([table.title, "-" * len(table.title), *lines, *caption, ""])
+
+
+def _plain(table: Table) -> Table:
+    """Return a table whose names can do nothing to a terminal."""
+    rows = tuple(tuple(map(one_line, row)) for row in table.rows)
+    return replace(table, title=one_line(table.title), columns=tuple(map(one_line, table.columns)), rows=rows)
 
 
 def _pieces(table: Table, widths: list[int], width: int) -> list[list[int]]:
@@ -85,22 +92,12 @@ def to_markdown(table: Table) -> str:
     """Return a GitHub-flavoured Markdown table."""
 
     def line(cells: Sequence[str]) -> str:
-        return "| " + " | ".join(_markdown(cell) for cell in cells) + " |"
+        return "| " + " | ".join(markdown(cell) for cell in cells) + " |"
 
     rule = "|" + "".join(" ---: |" if table.is_numeric(i) else " --- |" for i in range(len(table.columns)))
     body = "\n".join([line(table.columns), rule, *map(line, table.rows)])
-    caption = f"\n{_markdown(table.caption)}\n" if table.caption else ""
-    return f"### {_markdown(table.title)}\n\n{body}\n{caption}"
-
-
-def _markdown(text: str) -> str:
-    for character in "\\|*_`<[":
-        text = text.replace(character, "&lt;" if character == "<" else f"\\{character}")
-    return text.replace("\n", " ")
-
-
-_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
-          "–": "--", "|": r"\textbar{}", "\n": " "} | {c: f"\\{c}" for c in "&%$#_{}"}  # fmt: skip
+    caption = f"\n{markdown(table.caption)}\n" if table.caption else ""
+    return f"### {markdown(table.title)}\n\n{body}\n{caption}"
 
 
 LONGEST = 40
@@ -111,10 +108,11 @@ def to_latex(table: Table) -> str:
     """Return a LaTeX table; it needs booktabs, and longtable above 40 rows."""
 
     def line(cells: Sequence[str]) -> str:
-        return " & ".join(_latex(cell) for cell in cells) + r" \\"
+        protected = "{}" if cells[0][:1] in ("[", "*") else ""  # else the line break before would take it as its option
+        return protected + " & ".join(latex(cell) for cell in cells) + r" \\"
 
     columns = "".join("r" if table.is_numeric(i) else "l" for i in range(len(table.columns)))
-    caption = rf"\caption{{{_latex(f'{table.title}. {table.caption}' if table.caption else table.title)}}}"
+    caption = rf"\caption{{{latex(f'{table.title}. {table.caption}' if table.caption else table.title)}}}"
     body = [r"\toprule", line(table.columns), r"\midrule", *map(line, table.rows), r"\bottomrule"]
     if len(table.rows) > LONGEST:
         parts = [
@@ -129,25 +127,12 @@ def to_latex(table: Table) -> str:
     return "\n".join(parts)
 
 
-def _latex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
-
-
 def to_csv(records: Sequence[Record]) -> str:
-    """Return records as CSV: exact numbers, empty where there is none, a pair of labels as a JSON list."""
-    buffer = io.StringIO()
-    if records:
-        writer = csv.DictWriter(buffer, list(records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({key: _csv(value) for key, value in record.items()} for record in records)
-    return buffer.getvalue()
+    """Return records as CSV: exact numbers, empty where there is none, a pair of labels as a JSON list.
 
-
-def _csv(value: object) -> object:
-    if value is None:
+    A text that a spreadsheet would take for a formula gets an apostrophe in front; numbers stay as they are.
+    """
+    if not records:
         return ""
-    if isinstance(value, list):
-        return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{value}"  # a spreadsheet would take it for a formula
-    return value
+    rows: list[list[object]] = [list(records[0]), *([record.get(key) for key in records[0]] for record in records)]
+    return "".join(",".join(csv_cell(value) for value in row) + "\n" for row in rows)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rdstats.analysis import Analysis
 from rdstats.records import Record, accuracy_records, tradeoff_records, variance_records
 from rdstats.tables.table import Column, Table, build, cell_dims, conditional, fixed_text, n_text, num, number
@@ -42,8 +44,7 @@ def variance_tables(analysis: Analysis) -> list[Table]:
     by_place = {_place(record): record for record in records if record["ddof"] == 1}
     columns = [
         num("before", "variance_dense", 4), num("after", "variance", 4), num("standard error", "variance_se", 4),
-        Column("before (C-1)", lambda record: number(by_place[_place(record)]["variance_dense"], 4)),
-        Column("after (C-1)", lambda record: number(by_place[_place(record)]["variance"], 4)),
+        _other("before (C-1)", "variance_dense", by_place), _other("after (C-1)", "variance", by_place),
     ]  # fmt: skip
     caption = (
         f"Mean variance of {measure} between the C classes of a network over {n_text(records)}"
@@ -51,6 +52,15 @@ def variance_tables(analysis: Analysis) -> list[Table]:
         "the test images, R(1 - R)/n of each class, too."
     )
     return build(f"Variance of {measure}", shown, dims, columns, caption)
+
+
+def _other(heading: str, key: str, by_place: dict[str, Record]) -> Column:
+    """A column of the records with the other divisor."""
+
+    def value(record: Record) -> Any:
+        return by_place[_place(record)][key]
+
+    return Column(heading, lambda record: number(value(record), 4), value)
 
 
 def _place(record: Record) -> str:
@@ -64,4 +74,4 @@ def _with_error(heading: str, key: str, digits: int = 3) -> Column:
         error = record[f"{key}_se"]
         return number(record[key], digits) + (f" ({number(error, digits)})" if error is not None else "")
 
-    return Column(heading, text)
+    return Column(heading, text, lambda record: record[key])

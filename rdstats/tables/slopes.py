@@ -61,7 +61,9 @@ def _slopes_without(analysis: Analysis, records: list[Record], dims: list[str]) 
         return []
     columns = [
         num("slope", "mean"), num("n", "n", 0), num("slope without", "mean_without"), num("n without", "n_without", 0),
-        Column("interval without", lambda r: interval(r["lower_without"], r["upper_without"])),
+        Column(
+            "interval without", lambda r: interval(r["lower_without"], r["upper_without"]), lambda r: r["lower_without"]
+        ),
         Column("vs 1", lambda r: str(r["verdict_without"] or NONE)),
     ]  # fmt: skip
     caption = f"The cells with degenerate networks, with and without them{fixed_text(changed, dims)}."
@@ -78,7 +80,7 @@ def control_tables(analysis: Analysis) -> list[Table]:
     columns = [
         num("delta", "mean"), *([num("n", "n", 0)] if unequal else []), between("interval"),
         Column("claim", _claim_text),
-        *([Column("corrected", _corrected_text)] if corrected else []),
+        *([Column("corrected", _corrected_text, lambda record: record["corrected"])] if corrected else []),
         num("log spread", "log_spread"), between("interval of log spread", "log_spread_"),
     ]  # fmt: skip
     attrs = analysis.control.attrs

@@ -30,6 +30,10 @@ class Table:
     """Whether plain text and pages show the caption here; else another table of the group does."""
     keys: int = 1
     """How many of the first columns say what a row is about: they are repeated where a table is continued."""
+    values: tuple[tuple[Any, ...], ...] = ()
+    """What the cells are sorted by, as the rows: exact numbers, words, None for a dash."""
+    records: tuple[Record, ...] = ()
+    """The exact records that the table shows."""
 
     def is_numeric(self, column: int) -> bool:
         """Whether a column holds numbers, p-values or intervals only: it is aligned to the right."""
@@ -38,10 +42,17 @@ class Table:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its heading and how a record's cell is written."""
+    """A column of a table: its heading, how a record's cell is written, and what it is sorted by."""
 
     heading: str
     text: Callable[[Record], str]
+    value: Callable[[Record], Any] | None = None
+    """The exact number; default: the text."""
+
+    def sorted_by(self, record: Record) -> Any:
+        """Return what the cell of a record is sorted by; None, which comes last, for a dash."""
+        value = self.text(record) if self.value is None else self.value(record)
+        return None if value == NONE else value
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -73,17 +84,18 @@ def label(value: Any) -> str:
 
 def num(heading: str, key: str, digits: int = 3) -> Column:
     """A column of numbers."""
-    return Column(heading, lambda record: number(record[key], digits))
+    return Column(heading, lambda record: number(record[key], digits), lambda record: record[key])
 
 
 def between(heading: str, prefix: str = "") -> Column:
-    """A column of intervals, from the keys ``<prefix>lower`` and ``<prefix>upper``."""
-    return Column(heading, lambda record: interval(record[f"{prefix}lower"], record[f"{prefix}upper"]))
+    """A column of intervals, from the keys ``<prefix>lower`` and ``<prefix>upper``, sorted by the lower end."""
+    lower, upper = f"{prefix}lower", f"{prefix}upper"
+    return Column(heading, lambda record: interval(record[lower], record[upper]), lambda record: record[lower])
 
 
 def probability(heading: str, key: str) -> Column:
     """A column of p-values."""
-    return Column(heading, lambda record: p_value(record[key]))
+    return Column(heading, lambda record: p_value(record[key]), lambda record: record[key])
 
 
 def text(heading: str, key: str) -> Column:
@@ -111,16 +123,52 @@ def build(
         apart, inside = [], apart
     groups: dict[str, list[Record]] = {}
     for record in records:
-        groups.setdefault(" ".join(label(record[dim]) for dim in apart), []).append(record)
-    headings = (*inside, *(column.heading for column in columns))
-    result = []
-    for i, (name, own) in enumerate(groups.items() or [("", [])]):
-        rows = tuple((*(label(r[d]) for d in inside), *(column.text(r) for column in columns)) for r in own)
-        last = i == max(len(groups), 1) - 1
-        reasons = tuple(str(record.get("reason") or "") for record in own)
-        heading = f"{title}: {name}" if name else title
-        result.append(Table(heading, headings, rows, caption, reasons, captioned=last, keys=len(inside)))
-    return result
+        groups.setdefault(" ".join(name_of(record, dim) for dim in apart), []).append(record)
+    every = [*map(labels, inside), *columns]
+    last = len(groups) - 1
+    return [
+        table(f"{title}: {name}" if name else title, own, every, caption, captioned=i == last, keys=len(inside))
+        for i, (name, own) in enumerate(groups.items())
+    ] or [table(title, [], every, caption, keys=len(inside))]
+
+
+def table(
+    title: str,
+    records: Sequence[Record],
+    columns: Sequence[Column],
+    caption: str,
+    *,
+    captioned: bool = True,
+    keys: int = 1,
+) -> Table:
+    """Return records as one table."""
+    return Table(
+        title,
+        tuple(column.heading for column in columns),
+        tuple(tuple(column.text(record) for column in columns) for record in records),
+        caption,
+        tuple(str(record.get("reason") or "") for record in records),
+        captioned,
+        keys,
+        tuple(tuple(column.sorted_by(record) for column in columns) for record in records),
+        tuple(records),
+    )
+
+
+def labels(dim: str) -> Column:
+    """A column of a dimension's labels."""
+    return Column(dim, lambda record: name_of(record, dim), lambda record: _order(record, dim))
+
+
+def _order(record: Record, dim: str) -> Any:
+    value = record[dim]
+    return value if isinstance(value, int | float) and dim != "class" else name_of(record, dim)
+
+
+def name_of(record: Record, dim: str) -> str:
+    """Return the label of a record along a dimension as text; of a class its name, where it has one."""
+    named = record.get("class_name") if dim == "class" else None
+    return str(named) if named else label(record[dim])
 
 
 def fixed_text(records: Sequence[Record], dims: Iterable[str]) -> str:
@@ -128,7 +176,7 @@ def fixed_text(records: Sequence[Record], dims: Iterable[str]) -> str:
     if not records:
         return ""
     shared = [dim for dim in dims if len({str(record[dim]) for record in records}) == 1]
-    words = ", ".join(f"{dim} {label(records[0][dim])}" for dim in shared)
+    words = ", ".join(f"{dim} {name_of(records[0], dim)}" for dim in shared)
     return f" ({words})" if words else ""
 
 

@@ -7,9 +7,23 @@ import altair as alt
 import pytest
 
 import rdstats
-from rdstats.charts import delta_chart, delta_panels, describe, marks, slope_chart, slope_panels, theme, to_svg
-from rdstats.errors import InputError
+from rdstats.charts import (
+    delta_chart,
+    delta_panels,
+    describe,
+    figure_panels,
+    marks,
+    plot,
+    slope_chart,
+    slope_panels,
+    theme,
+    to_svg,
+)
+from rdstats.errors import InputError, UnanswerableError
+from rdstats.figures import delta_figure, slope_figure
 from rdstats.records import control_records, slope_records
+
+BOTH = ((slope_chart, slope_figure), (delta_chart, delta_figure))
 
 
 def layers(spec):
@@ -19,7 +33,7 @@ def layers(spec):
 
 def rows_of(layer, spec):
     data = layer.get("data") or spec["data"]
-    return data["values"] if "values" in data else spec["datasets"][data["name"]]
+    return list(data["values"] if "values" in data else spec["datasets"][data["name"]])
 
 
 def mark(layer):
@@ -37,12 +51,12 @@ def close(a, b):
 
 @pytest.fixture(scope="module")
 def slopes(study):
-    return slope_chart(study).to_dict()
+    return slope_chart(slope_figure(study)).to_dict()
 
 
 @pytest.fixture(scope="module")
 def deltas(study):
-    return delta_chart(study).to_dict()
+    return delta_chart(delta_figure(study)).to_dict()
 
 
 def test_slope_points_are_the_summary(slopes, study):
@@ -150,50 +164,49 @@ def test_everything_lies_in_the_frame(chart, request):
 def test_missing_cells_are_left_out(sim):
     arms = {"sham": sim.CONTROL, "mp": sim.CONTROL, "up": sim.CONTROL}
     analysis = rdstats.analyze(sim.simulate(arms, missing=[("mp", 4), *(("up", r) for r in (2, 4, 10))]))
-    for chart in (slope_chart, delta_chart):
-        spec = chart(analysis).to_dict()
-        layer, rows = points(spec)[0]
+    for chart, figure in BOTH:
+        drawn = chart(figure(analysis))
+        layer, rows = points(drawn.to_dict())[0]
         assert [(row["series"], row["ratio"]) for row in rows] == [("mp", 2), ("mp", 10)]
         assert layer["encoding"]["x"]["axis"]["values"] == [2, 4, 10]
-        assert "<svg" in to_svg(chart(analysis))
+        assert "<svg" in to_svg(drawn)
 
 
-def test_nothing_to_draw_is_an_empty_frame(sim):
+@pytest.mark.parametrize("name", ["delta", "slopes", "boxes", "tradeoff", "levels"])
+def test_nothing_to_draw_is_refused(name, sim):
     arms = {"sham": sim.CONTROL, "mp": sim.CONTROL}
     analysis = rdstats.analyze(sim.simulate(arms, missing=[("sham", 1), *(("mp", r) for r in (2, 4, 10))]))
-    for panels, chart in ((slope_panels, slope_chart), (delta_panels, delta_chart)):
-        assert panels(analysis)[0].rows == ()
-        assert "<svg" in to_svg(chart(analysis))
+    with pytest.raises(InputError, match="nothing to draw"):
+        plot(analysis, name)
 
 
 def test_one_seed_has_points_without_intervals(sim):
     analysis = rdstats.analyze(sim.simulate({"sham": sim.CONTROL, "mp": sim.CONTROL}, seeds=1))
-    _, rows = points(slope_chart(analysis).to_dict())[0]
+    _, rows = points(slope_chart(slope_figure(analysis)).to_dict())[0]
     assert [row["y_lower"] for row in rows] == [None] * 3
-    assert "no interval" in describe(slope_panels(analysis)[0], "Slopes")
+    assert "no interval" in describe(slope_panels(slope_figure(analysis))[0], "Slopes")
 
 
 def test_a_panel_for_each_dataset_and_arch(sim):
     places = (("digits", "lenet"), ("mnist", "lenet"), ("mnist", "resnet20"))
     analysis = rdstats.analyze(sim.simulate({"sham": sim.CONTROL, "mp": sim.CONTROL}, places=places))
-    for chart, panels in ((slope_chart, slope_panels), (delta_chart, delta_panels)):
-        spec = chart(analysis).to_dict()
-        titles = [part["title"] for part in spec["concat"]]
-        assert titles == [panel.label for panel in panels(analysis)]
+    for name in ("slopes", "delta"):
+        titles = [part["title"] for part in plot(analysis, name).to_dict()["concat"]]
+        assert titles == [panel.label for panel in figure_panels(analysis, name)]
         assert titles == ["digits / lenet", "mnist / lenet", "mnist / resnet20"]
 
 
 def test_no_control_no_delta(sim):
     analysis = rdstats.analyze(sim.simulate({"mp": sim.CONTROL}))
-    with pytest.raises(InputError, match="no control"):
-        delta_chart(analysis)
-    spec = slope_chart(analysis).to_dict()
+    with pytest.raises(UnanswerableError, match="figure delta needs a control"):
+        delta_figure(analysis)
+    spec = slope_chart(slope_figure(analysis)).to_dict()
     assert not [layer for layer, _ in layers(spec) if mark(layer) == "rect" and rows_of(layer, spec)]
 
 
 def test_cube_without_methods(sim):
     cube = sim.simulate({"mp": sim.CONTROL}).isel(dataset=0, arch=0, method=0, drop=True)
-    panel = slope_panels(rdstats.analyze(cube))[0]
+    panel = slope_panels(slope_figure(rdstats.analyze(cube)))[0]
     assert panel.label == ""
     assert {row["series"] for row in panel.rows} == {"all networks"}
     assert "title" not in panel.chart.to_dict()
@@ -219,7 +232,7 @@ def test_colours_belong_to_methods():
 def test_svg_escapes_and_keeps_ids_apart(sim):
     evil = "<script>alert(1)</script>"
     analysis = rdstats.analyze(sim.simulate({"sham": sim.CONTROL, evil: sim.CONTROL}))
-    svg = to_svg(delta_chart(analysis), prefix="one")
+    svg = to_svg(delta_chart(delta_figure(analysis)), prefix="one")
     assert "<script" not in svg
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in svg
     assert all(name.startswith("one-") for name in re.findall(r'\bid="([^"]*)"', svg))
@@ -228,6 +241,67 @@ def test_svg_escapes_and_keeps_ids_apart(sim):
 
 
 def test_drawing_takes_the_colour_of_the_page(study):
-    svg = to_svg(slope_chart(study))
+    svg = to_svg(slope_chart(slope_figure(study)))
     assert 'fill="currentColor"' in svg
     assert 'fill="white"' not in svg
+
+
+def test_one_panel_a_method_keeps_its_own_control(sim):
+    arms = {"sham": sim.Arm(0.9), "sham-lth": sim.Arm(0.5), "mp": sim.Arm(1.2), "lth": sim.Arm(1.4)}
+    places = (("digits", "lenet"), ("digits", "resnet20"))
+    analysis = rdstats.analyze(sim.simulate(arms, places=places, seeds=4))
+    records = {(r["method"], r["arch"]): r["mean"] for r in slope_records(analysis) if r["method"].startswith("sham")}
+    panels = {panel.label: panel.rows for panel in slope_panels(slope_figure(analysis), by="arch")}
+    assert list(panels) == ["mp", "lth"]
+    for method, control in (("mp", "sham"), ("lth", "sham-lth")):
+        lines = {row["series"]: row["value"] for row in panels[method] if "control" in row["series"]}
+        wanted = {f"{control} (control) {arch}": records[control, arch] for arch in ("lenet", "resnet20")}
+        assert lines == pytest.approx(wanted, rel=1e-12)
+        assert {row["series"] for row in panels[method]} - set(lines) == {"lenet", "resnet20"}
+
+
+def test_panels_of_delta_by_arch(sim):
+    arms = {"sham": sim.CONTROL, "mp": sim.Arm(1.2), "up": sim.Arm(0.6)}
+    places = (("digits", "lenet"), ("digits", "resnet20"))
+    analysis = rdstats.analyze(sim.simulate(arms, places=places, seeds=4))
+    found = {
+        (panel.label, row["series"], row["ratio"]): row["value"]
+        for panel in delta_panels(delta_figure(analysis), by="arch") for row in panel.rows
+    }  # fmt: skip
+    wanted = {(r["method"], r["arch"], r["ratio"]): r["mean"] for r in control_records(analysis)}
+    assert found == pytest.approx(wanted, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", ["delta", "slopes", "boxes", "tradeoff", "levels"])
+def test_by_a_dimension_that_is_not_there(name, study):
+    with pytest.raises(InputError, match="by 'layer': accepted are dataset, arch, method"):
+        plot(study, name, by="layer")
+
+
+def test_a_bare_pair_of_matrices(sim):
+    cube = rdstats.build([[90, 10], [30, 70]], [[70, 30], [50, 50]])
+    analysis = rdstats.analyze(cube)
+    for name in ("slopes", "boxes"):
+        (panel,) = figure_panels(analysis, name)
+        assert panel.label == ""
+        assert panel.rows[0]["value"] == pytest.approx(4 / 3, rel=1e-12)
+        assert panel.rows[0]["ratio"] is None
+        assert "<svg" in to_svg(plot(analysis, name))
+    for name in ("tradeoff", "levels", "ratios"):
+        with pytest.raises(UnanswerableError, match=f"figure {name} needs a dimension ratio"):
+            plot(analysis, name)
+
+
+def test_unknown_figure(study):
+    with pytest.raises(InputError, match=r"figure 'slope'.*slopes"):
+        plot(study, "slope")
+
+
+def test_a_control_of_one_method_has_its_colour(sim):
+    arms = {"sham": sim.Arm(0.9), "sham-lth": sim.Arm(0.5), "mp": sim.Arm(1.2), "lth": sim.Arm(1.4)}
+    spec = slope_chart(slope_figure(rdstats.analyze(sim.simulate(arms, seeds=4)))).to_dict()
+    scale = points(spec)[0][0]["encoding"]["color"]["scale"]
+    colour = dict(zip(scale["domain"], scale["range"], strict=True))
+    assert colour["sham (control)"] == theme.CONTROL_COLOUR
+    assert colour["sham-lth (control)"] == colour["lth"] == theme.colours(["lth"])[0]
+    assert not [rows for layer, rows in layers(spec) if mark(layer) == "rect" and rows]  # bands would hide each other

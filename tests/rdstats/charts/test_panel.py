@@ -35,3 +35,9 @@ def test_series_stand_side_by_side_around_their_ratio():
     log_width = math.log(4 * 1.45 / (2 / 1.45))
     step = math.log(x["b", 2] / x["a", 2])
     assert pixels([2, 4], 3, 360) == pytest.approx(step / log_width * 360, rel=1e-12)
+
+
+def test_one_value_has_room_around_it():
+    frame = view([1.0], [])
+    assert frame.low < 1 < frame.high
+    assert frame.high - frame.low == pytest.approx(1.12 * 0.2, rel=1e-12)

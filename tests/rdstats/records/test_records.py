@@ -357,3 +357,29 @@ def test_the_document_holds_every_default_table(request, every):
         "bonferroni",
     )
     assert one["exclude_degenerate"] is False
+
+
+def test_degenerate_networks_that_are_left_out_enter_no_record(make_study):
+    """A column of which a part collapsed: every mean over seeds is one of the others."""
+    collapse = {(0, "mp", 4.0), (1, "mp", 4.0)}
+    cube = make_study({"sham": 1.0, "mp": 1.2}, seeds=6, collapse=collapse)
+    with_all, without = (rdstats.analyze(cube, exclude_degenerate=exclude, folds=0) for exclude in (False, True))
+    kept = rdstats.analyze(rdstats.select(cube, seed=[2, 3, 4, 5]), folds=0)
+
+    def at(found, analysis, **more):
+        wanted = {"method": "mp", "ratio": 4, **more}
+        return [r for r in found(analysis) if all(r[key] == value for key, value in wanted.items())]
+
+    for found, names in (
+        (records.class_records, ("score", "change", "n")),
+        (records.contribution_records, ("contribution", "n")),
+        (records.worst_records, ("worst_gap", "n")),
+        (records.model_records, ("slope", "pooled_slope", "n", "n_pooled")),
+        (records.variance_records, ("variance", "n")),
+        (records.tradeoff_records, ("accuracy", "slope", "n", "n_slope")),
+    ):
+        ours, theirs, all_of_them = (at(found, analysis) for analysis in (without, kept, with_all))
+        assert len(ours) == len(theirs) > 0
+        for one, other in zip(ours, theirs, strict=True):
+            assert [one[name] for name in names] == pytest.approx([other[name] for name in names], rel=1e-12)
+        assert ours != all_of_them, found

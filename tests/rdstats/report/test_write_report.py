@@ -4,21 +4,41 @@ import os
 
 import pytest
 
+import rdstats
 from rdstats.errors import InputError
-from rdstats.report import render_html, write_report
+from rdstats.report import analyze_for_report, render_html, render_markdown, write_report
+
+pytestmark = pytest.mark.usefixtures("no_charts")
 
 
 def test_write_cube_with_options(sim, tmp_path):
     path = tmp_path / "report.html"
     write_report(sim.simulate({"sham": sim.CONTROL, "mp": sim.CONTROL}), path, level=0.9)
     text = path.read_text(encoding="utf-8")
-    assert "90% simultaneous interval" in text
+    assert "intervals simultaneous at 90%" in text
     assert os.listdir(tmp_path) == ["report.html"]
 
 
-def test_write_analysis_is_render(study, tmp_path):
-    write_report(study, str(tmp_path / "r.html"))
-    assert (tmp_path / "r.html").read_text(encoding="utf-8") == render_html(study)
+def test_write_analysis_is_render(report, tmp_path):
+    write_report(report, str(tmp_path / "r.html"))
+    assert (tmp_path / "r.html").read_text(encoding="utf-8") == render_html(report)
+    write_report(report, tmp_path / "r.md", format="markdown")
+    assert (tmp_path / "r.md").read_text(encoding="utf-8") == render_markdown(report)
+
+
+def test_formats(study, tmp_path):
+    with pytest.raises(InputError, match="html, markdown is accepted"):
+        write_report(study, tmp_path / "r.pdf", format="pdf")
+    assert os.listdir(tmp_path) == []
+
+
+def test_default_families_are_all_that_the_cube_can_answer(sim):
+    cube = sim.simulate({"sham": sim.CONTROL, "mp": sim.CONTROL, "up": sim.CONTROL})
+    assert [one.family.name for one in analyze_for_report(cube).families] == ["ratio", "method", "method-by-arch"]
+    assert [one.family.name for one in analyze_for_report(cube, family="method").families] == ["method"]
+    assert analyze_for_report(cube.isel(seed=[0])).families == ()
+    bare = rdstats.build([[9, 1], [3, 7]], [[7, 3], [5, 5]])
+    assert analyze_for_report(bare).families == ()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="POSIX permissions")

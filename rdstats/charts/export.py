@@ -1,0 +1,131 @@
+"""Charts as files: SVG, PNG, PDF, a page of their own, or the specification."""
+
+from __future__ import annotations
+
+import html
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rdstats.charts import theme
+from rdstats.charts.bundle import LICENCE, vega_bundle, vega_lite_version
+from rdstats.charts.marks import Chart
+from rdstats.errors import InputError, one_of
+from rdstats.files import check_writable, write_atomically
+
+PIXELS = 2.0
+"""Pixels of a PNG for a unit of the drawing."""
+
+_WORD = re.compile(r'(\bid="|url\(#)')
+_SCRIPT = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def specification(chart: Chart) -> dict[str, Any]:
+    """Return a chart as a Vega-Lite specification, which follows the text colour of the page it stands on."""
+    spec: dict[str, Any] = chart.to_dict(validate=False)  # three times as fast; the tests validate every figure
+    return {**spec, "config": theme.config()}
+
+
+def script_json(value: Any) -> str:
+    """Return a value as JSON that can stand inside a script element, whatever its texts are."""
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return "".join(_SCRIPT.get(sign, sign) for sign in text)
+
+
+def to_svg(chart: Chart, prefix: str = "chart") -> str:
+    """Return a chart as one SVG element that follows the text colour of its page.
+
+    Parameters
+    ----------
+    chart : a chart of this package.
+    prefix : put before every identifier, so that several drawings can share a page.
+    """
+    return _WORD.sub(rf"\g<1>{prefix}-", _convert("svg", specification(chart)))
+
+
+def to_html(chart: Chart, mode: str = "", title: str = "Recall distortion") -> str:
+    """Return a chart as a page that needs nothing else: no host is asked for anything.
+
+    Parameters
+    ----------
+    mode : ``light`` or ``dark``; default: what the reader's browser prefers.
+    """
+    scheme = mode or "light dark"
+    light, dark = (f"color:{ink};background:{background}" for ink, background in theme.MODES.values())
+    own = {"": f"body{{{light}}}@media(prefers-color-scheme:dark){{body{{{dark}}}}}", "light": f"body{{{light}}}"}
+    return f"""<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="{scheme}">
+<meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">
+<title>{html.escape(title)}</title>
+<style>:root{{color-scheme:{scheme}}}{own.get(mode, f"body{{{dark}}}")}body{{margin:1.5rem;font:1rem/1.5 sans-serif}}
+#chart{{overflow-x:auto}}</style></head>
+<body><h1 hidden>{html.escape(title)}</h1><main id="chart"></main><noscript>This page draws with JavaScript.</noscript>
+<!-- {LICENCE} -->
+<script>{vega_bundle()}</script>
+<script>vegaEmbed("#chart", {script_json(specification(chart))}, {{renderer: "svg", actions: false}});</script>
+</body></html>
+"""
+
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:"
+)
+"""What a page of ours may load: nothing.  Vega compiles the expressions of a specification."""
+
+
+def save_chart(chart: Chart, path: str | os.PathLike[str], *, mode: str = "", title: str = "") -> None:
+    """Write a chart; the ending of the name says how: ``.html .svg .png .pdf .json``.
+
+    No browser and no network is needed.  A file that was there before is replaced only by a complete one.
+
+    Parameters
+    ----------
+    mode : ``light`` or ``dark``; default: light, and for a page what the reader prefers.
+    title : of a page.
+
+    Raises
+    ------
+    InputError
+        Another ending, another mode, or a path that cannot be written.
+    """
+    target = check_ending(path)
+    if mode and mode not in theme.MODES:
+        raise InputError(f"theme {mode!r}: {one_of(theme.MODES)} is accepted")
+    content = _CONTENT[target.suffix.lower()](chart, mode, title or "Recall distortion")
+    try:
+        write_atomically(target, content)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from None
+
+
+def check_ending(path: str | os.PathLike[str]) -> Path:
+    """Return a path that a chart can be written to."""
+    target = Path(path)
+    if target.suffix.lower() not in _CONTENT:
+        raise InputError(f"cannot write {path}: a name that ends with {one_of(_CONTENT)} is accepted")
+    return check_writable(target)
+
+
+def _convert(kind: str, spec: dict[str, Any], **options: Any) -> Any:
+    import vl_convert
+
+    convert = getattr(vl_convert, f"vegalite_to_{kind}")
+    return convert(spec, vl_version=vega_lite_version(), allowed_base_urls=[], **options)
+
+
+def _alone(chart: Chart, mode: str) -> dict[str, Any]:
+    return theme.themed(specification(chart), mode or "light")
+
+
+_CONTENT: dict[str, Callable[[Chart, str, str], bytes]] = {
+    ".html": lambda chart, mode, title: to_html(chart, mode, title).encode(),
+    ".svg": lambda chart, mode, title: _convert("svg", _alone(chart, mode)).encode(),
+    ".png": lambda chart, mode, title: _convert("png", _alone(chart, mode), scale=PIXELS),
+    ".pdf": lambda chart, mode, title: _convert("pdf", _alone(chart, mode)),
+    ".json": lambda chart, mode, title: (json.dumps(specification(chart), indent=1, allow_nan=False) + "\n").encode(),
+}
+FORMATS = tuple(ending.removeprefix(".") for ending in _CONTENT)

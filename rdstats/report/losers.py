@@ -1,0 +1,187 @@
+"""Classes that lose and win, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from rdstats._labelled import METHOD, RATIO, is_control
+from rdstats.analysis import Analysis
+from rdstats.records import Record, change_records, class_records, slope_records
+from rdstats.report.phrases import join
+from rdstats.tables.table import Column, Table, between, build, label, name_of, num, probability
+
+Place = tuple[str, ...]
+
+MOST = 5
+"""Losers and winners of a cell that are named."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """What happened to one class of one cell; ``sure`` where chance is excluded as a reason."""
+
+    record: Record
+    value: float
+    sure: bool
+
+
+def class_changes(analysis: Analysis) -> list[Change]:
+    """Return the change of every class of every cell.
+
+    Sure where its interval excludes 0 (simultaneous over the classes of the cell); for a cube of single pairs
+    where McNemar's p, corrected by Holm over the classes, is below 1 - level.  None where a cube can say neither.
+    """
+    if analysis.changes is not None:
+        limit = 1 - analysis.summary.attrs["level"]
+        return [
+            Change(
+                r | {"change": r["recall"] - r["recall_dense"]},
+                r["recall"] - r["recall_dense"],
+                r["p_corrected"] < limit,
+            )
+            for r in change_records(analysis)
+        ]
+    records = [record for record in class_records(analysis) if record["change"] is not None]
+    if all(record["lower"] is None for record in records):
+        return []
+    return [Change(r, r["change"], r["lower"] is not None and (r["lower"] > 0 or r["upper"] < 0)) for r in records]
+
+
+def largest(changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
+    """Return the sure losers and winners of a cell, the largest changes first."""
+    sure = [change for change in changes if change.sure]
+    losers = sorted((change for change in sure if change.value < 0), key=lambda change: change.value)
+    winners = sorted((change for change in sure if change.value > 0), key=lambda change: -change.value)
+    return losers, winners
+
+
+def columns(changes: Sequence[Change]) -> dict[str, dict[str, list[Change]]]:
+    """Return the changes by column and by cell, both named as people read them."""
+    dims = _dims(changes)
+    varying = [dim for dim in dims if dim != RATIO and len({str(c.record[dim]) for c in changes}) > 1]
+    result: dict[str, dict[str, list[Change]]] = {}
+    for change in changes:
+        control = " (control)" if is_control(change.record.get(METHOD, "")) else ""
+        column = (" ".join(label(change.record[dim]) for dim in varying) or "All networks") + control
+        ratio = label(change.record[RATIO]) if RATIO in change.record else ""
+        result.setdefault(column, {}).setdefault(ratio, []).append(change)
+    return result
+
+
+def _dims(changes: Sequence[Change]) -> list[str]:
+    if not changes:
+        return []
+    keys = list(changes[0].record)
+    return [key for key in keys[: keys.index("class_name")] if key != "class"]
+
+
+def column_sentences(analysis: Analysis, changes: Sequence[Change]) -> list[tuple[str, str]]:
+    """Return (column, sentence) pairs: who loses and wins most at its largest ratio that has not collapsed."""
+    slopes = {_cell(record, "mean"): record for record in slope_records(analysis)}
+    return [(column, _column_sentence(cells, slopes)) for column, cells in columns(changes).items()]
+
+
+def _column_sentence(cells: Mapping[str, list[Change]], slopes: Mapping[Place, Record]) -> str:
+    own = {ratio: slopes.get(_cell(changes[0].record, "class_name")) for ratio, changes in cells.items()}
+    gone = [ratio for ratio, record in own.items() if record and str(record["verdict"]).startswith("collapsed")]
+    sound = [ratio for ratio in cells if ratio not in gone]
+    quiet = [ratio for ratio in sound if not any(change.sure for change in cells[ratio])]
+    parts = []
+    if sound and sound[-1] not in quiet:
+        parts.append(_told(f"{_at([sound[-1]], cells)}{_accuracy(own[sound[-1]])}", _sentence(cells[sound[-1]])))
+    groups: dict[str, list[str]] = {}
+    for ratio in sound[:-1]:
+        if ratio not in quiet:
+            groups.setdefault(_counts(cells[ratio]), []).append(ratio)
+    parts += [_told(_at(ratios, cells), f"{counts}.") for counts, ratios in groups.items()]
+    if quiet:
+        parts.append(_told(_at(quiet, cells), "no class's change is beyond its interval."))
+    if gone:
+        parts.append(_told(_at(gone, cells), "the networks collapsed."))
+    return " ".join(parts)
+
+
+def _told(where: str, what: str) -> str:
+    return f"{where}: {what}" if where else f"{what[0].upper()}{what[1:]}"
+
+
+def _at(ratios: Sequence[str], cells: Mapping[str, list[Change]]) -> str:
+    if len(cells) < 2:
+        return ""
+    return (
+        "At every ratio" if len(ratios) == len(cells) else f"At ratio{'s' if len(ratios) > 1 else ''} {join(ratios)}"
+    )
+
+
+def _accuracy(record: Record | None) -> str:
+    """Return `` (accuracy -4.2 points)``, what all classes share."""
+    if record is None or record["accuracy"] is None or record["accuracy_dense"] is None:
+        return ""
+    return f" (accuracy {100 * (record['accuracy'] - record['accuracy_dense']):+.1f} points)"
+
+
+def _sentence(changes: Sequence[Change]) -> str:
+    losers, winners = largest(changes)
+    texts = [
+        f"{_count(own, len(changes), verb)}: {join([_named(change) for change in own[:3]])}"
+        + (" and others" if len(own) > 3 else "")
+        for own, verb in ((losers, "lose"), (winners, "win"))
+        if own
+    ]
+    none = "" if losers and winners else f"; none {'wins' if losers else 'loses'}"
+    return f"{'; '.join(texts)}{none}."
+
+
+def _counts(changes: Sequence[Change]) -> str:
+    losers, winners = largest(changes)
+    return f"{_count(losers, len(changes), 'lose')}, {len(winners) or 'none'} win{'s' if len(winners) < 2 else ''}"
+
+
+def _count(own: Sequence[Change], n: int, verb: str) -> str:
+    return f"{len(own) or 'none'} of {n} classes {verb}{'s' if len(own) < 2 else ''}"
+
+
+def _named(change: Change) -> str:
+    """Return ``ship -3.1 points (-5.0 to -1.2)``; points are hundredths of the score."""
+    record, name = change.record, name_of(change.record, "class")
+    ends = "" if record.get("lower") is None else f" ({100 * record['lower']:+.1f} to {100 * record['upper']:+.1f})"
+    return f"{f'class {name}' if name.isdecimal() else name} {100 * change.value:+.1f} points{ends}"
+
+
+def _cell(record: Record, first: str) -> Place:
+    """Return which cell a record belongs to; its dimensions stand before the key `first`."""
+    keys = list(record)
+    return tuple(f"{key}={record[key]}" for key in keys[: keys.index(first)] if key != "class")
+
+
+def changed_tables(analysis: Analysis, changes: Sequence[Change]) -> list[Table]:
+    """Return the largest losers and winners of every cell, up to `MOST` of each; none where no change is sure."""
+    shown = []
+    for cells in columns(changes).values():
+        for own in cells.values():
+            losers, winners = largest(own)
+            shown += [*losers[:MOST], *reversed(winners[:MOST])]
+    if not shown:
+        return []
+    single = analysis.changes is not None
+    measure = "recall" if single else analysis.slopes.attrs["measure"]
+    before, after = ("recall_dense", "recall") if single else ("score_dense", "score")
+    level = 100 * analysis.summary.attrs["level"]
+    more = [probability("p corrected", "p_corrected")] if single else [between("interval")]
+    table = [
+        num("before", before), num("after", after), num("change", "change"), *more,
+        Column("direction", lambda record: "loses" if record["change"] < 0 else "wins"),
+    ]  # fmt: skip
+    rule = (
+        "McNemar's test, corrected by Holm over the classes of a cell"
+        if single
+        else f"paired t intervals over training runs, simultaneous at {level:.6g}% over the classes of a cell"
+    )
+    caption = (
+        f"{measure.capitalize()} of a class before and after compression and its change, up to {MOST} losers and "
+        f"{MOST} winners of a cell, only those beyond chance: {rule}. A change holds everything that happened between "
+        "the two: pruning, fine-tuning, and the loss of accuracy that all classes share."
+    )
+    dims = [*_dims(changes), "class"]
+    return build("Classes that lose or win", [change.record for change in shown], dims, table, caption)
