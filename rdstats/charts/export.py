@@ -53,17 +53,19 @@ def to_html(chart: Chart, mode: str = "", title: str = "Recall distortion") -> s
     ----------
     mode : ``light`` or ``dark``; default: what the reader's browser prefers.
     """
-    scheme = mode or "light dark"
+    scheme, name = mode or "light dark", html.escape(title)
     light, dark = (f"color:{ink};background:{background}" for ink, background in theme.MODES.values())
     own = {"": f"body{{{light}}}@media(prefers-color-scheme:dark){{body{{{dark}}}}}", "light": f"body{{{light}}}"}
     return f"""<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="{scheme}">
 <meta http-equiv="Content-Security-Policy" content="{CONTENT_POLICY}">
-<title>{html.escape(title)}</title>
+<title>{name}</title>
 <style>:root{{color-scheme:{scheme}}}{own.get(mode, f"body{{{dark}}}")}body{{margin:1.5rem;font:1rem/1.5 sans-serif}}
-#chart{{overflow-x:auto}}</style></head>
-<body><h1 hidden>{html.escape(title)}</h1><main id="chart"></main><noscript>This page draws with JavaScript.</noscript>
+h1{{position:absolute;clip-path:inset(50%)}}#frame{{overflow-x:auto}}</style></head>
+<body><main><h1>{name}</h1><div id="frame" role="region" tabindex="0" aria-label="{name}">
+<div role="img" aria-label="{name}"><div id="chart" aria-hidden="true"></div></div></div></main>
+<noscript>This page draws with JavaScript.</noscript>
 <!-- {LICENCE} -->
 <script>{vega_bundle()}</script>
 <script>vegaEmbed("#chart", {script_json(specification(chart))}, {{renderer: "svg", actions: false}});</script>

@@ -12,6 +12,7 @@ import altair as alt
 import xarray as xr
 
 from rdstats._labelled import METHOD, RATIO
+from rdstats._text import visible
 from rdstats.errors import InputError
 from rdstats.records import Record, cell_records
 
@@ -94,8 +95,8 @@ def series(record: Record, by: str = METHOD) -> str:
 
 
 def text(label: Any) -> str:
-    """Return a coordinate's label as it is shown."""
-    return f"{label:g}" if isinstance(label, int | float) else str(label)
+    """Return a coordinate's label as it is shown: control characters written out."""
+    return f"{label:g}" if isinstance(label, int | float) else visible(str(label))
 
 
 def ratio_of(record: Record) -> float:

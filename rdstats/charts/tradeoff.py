@@ -129,11 +129,11 @@ def _vertical(field: str, name: str, frame: View) -> alt.Y:
     # no accuracy is above 1
     left: dict[str, Any] = {"orient": "left", "labelExpr": "datum.value > 1 ? '' : datum.label"}
     own = left if name == ACCURACY else {"orient": "right"}
-    axis = alt.Axis(titleColor=_COLOURS[name], titleFontWeight=600, grid=False, title=_TITLES[name], **own)
+    axis = alt.Axis(grid=False, title=_TITLES[name], **own)
     return alt.Y(f"{field}:Q", axis=axis, scale=alt.Scale(domain=[frame.low, frame.high], nice=False, zero=False))
 
 
-_TITLES = {ACCURACY: "mean accuracy (share of test images)", SLOPE: "mean slope alpha"}
+_TITLES = {ACCURACY: "mean accuracy (solid line; share of test images)", SLOPE: "mean slope alpha (dashed line)"}
 
 
 def _side(name: str, rows: Sequence[Row], ratios: Sequence[float], frame: View) -> list[alt.Chart]:

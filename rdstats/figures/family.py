@@ -8,6 +8,7 @@ import numpy as np
 import xarray as xr
 
 from rdstats._labelled import RATIO
+from rdstats._text import visible
 from rdstats.analysis import Analysis, FamilyResult
 from rdstats.errors import InputError, UnanswerableError, nearest, one_of
 from rdstats.figures.common import figure
@@ -67,7 +68,7 @@ def _tests(one: FamilyResult) -> xr.Dataset:
     ]
     texts: dict[str, list[str]] = {
         "family": [family.name] * len(how),
-        "column": [str(column) for column in tests["column"].values.tolist()],
+        "column": [visible(str(column)) for column in tests["column"].values.tolist()],
         "pair": _pairs(tests),
         "reason": [str(reason) for reason in tests["reason"].values.tolist()],
         "side": [_SIDES[family.alternative]] * len(how),
@@ -97,5 +98,5 @@ def _words(member: Record, shared: set[str]) -> str:
 
 
 def _label(dim: str, value: Any, *, alone: bool = False) -> str:
-    text = f"{value:g}" if isinstance(value, int | float) else str(value)
+    text = f"{value:g}" if isinstance(value, int | float) else visible(str(value))
     return text if dim != RATIO or alone else f"ratio {text}"

@@ -57,7 +57,7 @@ def render_html(analysis: Analysis) -> str:
     import jinja2
     from markupsafe import Markup
 
-    from rdstats.tables.escape import visible
+    from rdstats._text import visible
 
     def shown(value: Any) -> Any:
         """Write control characters of names out, before Jinja escapes them."""

@@ -5,20 +5,14 @@ from __future__ import annotations
 import json
 import re
 
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]"
-)
+from rdstats._text import visible
+
 _QUOTED = set(',"\r\n')
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _MENTION = re.compile(r"([@#])(?=\w)|(?<=\w)(:)(?=//)|\b(www)(?=\.)", re.IGNORECASE)
 _LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": "$<$", ">": "$>$",
           "–": "--", "|": r"\textbar{}", '"': r"\textquotedbl{}"} | {c: f"\\{c}" for c in "&%$#_{}"}  # fmt: skip
-
-
-def visible(text: str) -> str:
-    """Return a text with its control characters written out: ``\\u202e`` for one that reverses what follows it."""
-    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def one_line(text: str) -> str:

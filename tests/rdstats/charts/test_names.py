@@ -11,7 +11,7 @@ from rdstats.charts.marks import join
 from rdstats.errors import UnanswerableError
 
 METHOD, DATASET, ARCH = "<script>alert(1)</script>", "\"; DROP' + datum.x + '", "a.b[0]\\\u2028\u202e|`"
-CLASSES = ["=cmd()", "</script>", "datum['x']", "currentColor"]
+CLASSES = ["=cmd()", "</script>", "datum['x']", "currentColor\u202e"]
 PARTS = (METHOD, DATASET, ARCH, *CLASSES)
 CODE = ("filter", "labelExpr", "expr", "calculate", "as", "field", "shorthand", "test", "url", "href", "format")
 """Keys of a specification that Vega evaluates or follows."""
@@ -53,6 +53,8 @@ def test_names_are_text(name, panels_of):
     assert not [sign for sign in "<>&\u2028" if sign in shown]
     assert json.loads(shown) == json.loads(json.dumps(spec))
     assert describe(panels[0], "Title")
+    unseen = json.dumps(spec, ensure_ascii=False) + "".join(describe(panel, "") for panel in panels)
+    assert not set("\u2028\u202e") & set(unseen)  # written out, so that nothing reverses what follows it
 
 
 @pytest.mark.parametrize("name", FIGURES)

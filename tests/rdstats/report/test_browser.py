@@ -225,11 +225,9 @@ def test_paper_shows_everything(visit):
 
 @pytest.mark.parametrize("mode", ["visit", "phone"])
 def test_no_serious_barrier(mode, request):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed (extra test)")
     one = request.getfixturevalue(mode)
     one.run("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
-    found = axe.Axe().run(one.page).response["violations"]
-    assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")] == []
+    assert serious(one.page) == []
 
 
 def test_copying_the_citation(visit):
@@ -257,12 +255,18 @@ def test_hostile_names_are_text(browser, hostile, hostile_names, tmp_path):
     one.context.close()
 
 
+def serious(page):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is not installed (extra test)")
+    found = axe.Axe().run(page).response["violations"]
+    return [(v["id"], v["nodes"][0]["html"][:200]) for v in found if v["impact"] in ("serious", "critical")]
+
+
 def test_page_of_a_single_chart(browser, report, hostile, tmp_path):
     for i, analysis in enumerate((report, hostile)):
         panels = FIGURES["delta"].panels(FIGURES["delta"].data(analysis))
         target = tmp_path / f"{i}.html"
         target.write_text(to_html(join(panels), title="<b>delta</b>"), encoding="utf-8")
-        context = browser.new_context(offline=True, color_scheme="dark")
+        context = browser.new_context(offline=True, color_scheme="dark", viewport=NARROW)
         page, wrong = context.new_page(), []
         page.on("console", lambda line, wrong=wrong: wrong.append(line.text))
         page.on("pageerror", lambda error, wrong=wrong: wrong.append(str(error)))
@@ -271,5 +275,7 @@ def test_page_of_a_single_chart(browser, report, hostile, tmp_path):
         assert page.title() == "<b>delta</b>"
         assert page.evaluate("window.hacked") is None
         assert re.search(r"pruning ratio", page.inner_text("#chart"))
+        assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+        assert serious(page) == []
         assert wrong == []
         context.close()
