@@ -14,7 +14,7 @@ from rdstats.report.phrases import join, span
 from rdstats.report.provenance import json_object
 from rdstats.tables.table import conditional, k_text, label, percent
 
-_METHODS = {
+METHODS = {
     "mp": "magnitude pruning",
     "gp": "gradient pruning: weight times gradient of the regularised loss",
     "up": "undecayed pruning: weight times gradient of the loss without weight decay",
@@ -81,7 +81,7 @@ def _what(analysis: Analysis) -> str:
 
 def _described(name: str) -> str:
     base, sign, variant = name.partition("-")
-    words = _METHODS.get(base, "")
+    words = METHODS.get(base, "")
     return f" ({words}{f', {variant.replace(chr(45), chr(32))}' if sign else ''})" if words else ""
 
 

@@ -6,6 +6,7 @@ from rdstats._labelled import METHOD, is_control
 from rdstats.analysis import Analysis
 from rdstats.array.control import CLAIMS
 from rdstats.records import control_records, slope_records
+from rdstats.report.method import METHODS
 from rdstats.report.phrases import join
 from rdstats.tables.slopes import margin_meaning
 from rdstats.tables.table import percent, single
@@ -20,8 +21,8 @@ _MEANINGS = {
     _CHANGED: "the slope differs from the control's, but whether classes moved apart or together is not shown.",
     _NONE: "the difference from the control is shown to lie within {margin:g} of 0{meaning}.",
     _UNDECIDED: "the numbers allow no other claim. This is no evidence that nothing happened.",
-    _COLLAPSED: "most networks are no classifiers any more (they guess, or name one class all the time); their slopes "
-    "mean nothing.",
+    _COLLAPSED: "over a tenth of the networks are no classifiers any more (they guess, or name one class nearly "
+    "always); slopes of such networks mean nothing.",
 }
 
 
@@ -47,6 +48,9 @@ def glossary(analysis: Analysis) -> list[tuple[str, str]]:
             "differences became smaller.",
         ),
     ]
+    methods = dict.fromkeys(str(record.get(METHOD, "")) for record in records)
+    if known := [f"{method}: {METHODS[method]}" for method in methods if method in METHODS]:
+        terms.append((join([method for method in methods if method in METHODS]), f"{'; '.join(known)}."))
     if controls:
         terms.append(
             (
