@@ -7,7 +7,7 @@ from typing import Any
 
 import altair as alt
 
-from rdstats._labelled import METHOD, control_of, is_control
+from rdstats._labelled import METHOD, RATIO, control_of, is_control
 from rdstats.charts import theme
 from rdstats.charts.panel import Drawing, Panel, Row, View, axis_range, group, ratio_of
 from rdstats.records import Record
@@ -122,7 +122,7 @@ def with_controls(records: Sequence[Record], dims: Sequence[str], by: str) -> di
         return group(records, dims, by)
     grey = [record for record in records if is_control(record[METHOD])]
     present = list(dict.fromkeys(str(record[METHOD]) for record in grey))
-    others = [dim for dim in dims if dim not in (by, "ratio", METHOD)]
+    others = [dim for dim in dims if dim not in (RATIO, METHOD)]
     places = group([record for record in records if not is_control(record[METHOD])], dims, by)
     for own in places.values():
         control = control_of(str(own[0][METHOD]), present)

@@ -260,6 +260,17 @@ def test_one_panel_a_method_keeps_its_own_control(sim):
         assert {row["series"] for row in panels[method]} - set(lines) == {"lenet", "resnet20"}
 
 
+def test_controls_of_networks_that_a_panel_has_not_stay_away(make_study):
+    places = (("digits", "lenet"), ("digits", "resnet20"))
+    cube = make_study({"sham": 1.0, "mp": 1.2, "up": 0.8}, places=places, seeds=4)
+    status = cube["status"].where(~((cube["method"] == "up") & (cube["arch"] == "lenet")))  # not in the grid
+    confusion = cube["confusion"].where(status.notnull())
+    panels = slope_panels(slope_figure(rdstats.analyze(cube.assign(status=status, confusion=confusion))), by="arch")
+    found = {panel.label: {row["series"] for row in panel.rows} for panel in panels}
+    assert found["up"] == {"resnet20", "sham (control) resnet20"}
+    assert found["mp"] == {"lenet", "resnet20", "sham (control) lenet", "sham (control) resnet20"}
+
+
 def test_panels_of_delta_by_arch(sim):
     arms = {"sham": sim.CONTROL, "mp": sim.Arm(1.2), "up": sim.Arm(0.6)}
     places = (("digits", "lenet"), ("digits", "resnet20"))
