@@ -18,7 +18,7 @@ from rdcompute.runner import Listener, run_cells
 from rdcompute.streams import stream
 from rdstats.cube import open_cube
 from rdstats.errors import InputError, one_of
-from rdstats.files import check_writable
+from rdstats.files import check_writable, is_temporary
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,23 @@ def compute(
     _check_same_data(output, checksums)
     run = RunDirectory.open(run_dir, grid.resolved(), checksums)
     started = now()
-    n_reused = sum(run.has(cell.key) for cell in plan.cells)
-    failed = run_cells(
-        plan, run, data_dir=data_dir, device=device, n_workers=n_workers,
-        listener=listener(plan, n_reused) if listener else None, order=order,
-    )  # fmt: skip
-    provenance = {"started": started, "n_workers": n_workers, "datasets": checksums}
-    n_done = assemble(plan, run, images, output, device=device, provenance=provenance)
+    with run.writing():
+        sweep_output(output)
+        n_reused = sum(run.has(cell.key) for cell in plan.cells)
+        failed = run_cells(
+            plan, run, data_dir=data_dir, device=device, n_workers=n_workers,
+            listener=listener(plan, n_reused) if listener else None, order=order,
+        )  # fmt: skip
+        provenance = {"started": started, "n_workers": n_workers, "datasets": checksums}
+        n_done = assemble(plan, run, images, output, device=device, provenance=provenance)
     return Summary(output, run_dir, len(plan.cells), n_done, n_reused, failed)
+
+
+def sweep_output(output: Path) -> None:
+    """Remove half-written cubes that killed writers of this output left beside it."""
+    for path in output.absolute().parent.glob(".*.part"):
+        if is_temporary(path, output.name):
+            path.unlink(missing_ok=True)
 
 
 def check_output(output: Path, grid: Grid) -> None:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from rdcompute import datasets
+from rdcompute.checkpoint import EVERY, CellCheckpoint, EpochReport
 from rdcompute.criteria import CRITERIA, is_control
 from rdcompute.criteria.gradient import training_gradient
 from rdcompute.device_data import MEMORY_FORMATS, DeviceData
@@ -25,7 +26,7 @@ from rdcompute.models import build_model, layer_shapes, parameter_counts, prunab
 from rdcompute.plan import Cell
 from rdcompute.rundir import CellResult, RunDirectory
 from rdcompute.streams import stream, torch_seed
-from rdcompute.training import EpochReport, Fit, confusion_matrix, fit, predict
+from rdcompute.training import Fit, confusion_matrix, fit, predict
 from rdstats.errors import InputError
 
 Vector = NDArray[np.float64]
@@ -71,6 +72,7 @@ class Worker:
     run: RunDirectory
     data_dir: Path | None
     device: torch.device
+    checkpoint_every: float = EVERY
     _data: dict[Any, DeviceData] = field(default_factory=dict)
     _gradient: tuple[str, Vector] = ("", np.empty(0))
 
@@ -107,6 +109,7 @@ class Worker:
         result = fit(
             model, data, cell.settings.train, cell.settings,
             stream_name=f"{cell.seed}/{cell.dataset_label}/{cell.arch}/dense", on_epoch=on_epoch,
+            checkpoint=CellCheckpoint(self.run, cell.key, self.checkpoint_every),
         )  # fmt: skip
         meta, arrays = self._evaluate(cell, model, data, result)
         state = {name: tensor.cpu().numpy() for name, tensor in result.state.items()}
@@ -122,6 +125,7 @@ class Worker:
             model, data, cell.settings.finetune, cell.settings,
             stream_name=f"{cell.seed}/{cell.dataset_label}/{cell.arch}/finetune",
             masks={name: torch.from_numpy(mask) for name, mask in masks.items()}, on_epoch=on_epoch,
+            checkpoint=CellCheckpoint(self.run, cell.key, self.checkpoint_every),
         )  # fmt: skip
         meta, arrays = self._evaluate(cell, model, data, result)
         kept = {name: int(mask.sum()) for name, mask in masks.items()}

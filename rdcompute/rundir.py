@@ -5,7 +5,9 @@ Layout::
     run.json                the resolved grid and the checksums of the datasets
     cells/ab/abcd....cell   results of one cell (and, for a dense network, its weights)
     cells/ab/abcd....json   the same cell in words, for people
+    unfinished/abcd....epochs   a training on its way, after the last epoch that was kept
     failed/abcd....json     a cell that did not finish, with its traceback
+    lock, lock.json         who writes here now, if anyone
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import io
 import json
 import os
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdcompute.differences import describe_differences
+from rdcompute.lock import RunLock
 from rdstats.errors import InputError
-from rdstats.files import write_atomically
+from rdstats.files import is_temporary, write_atomically
 
 RUN_SCHEMA = 1
 _MAGIC = b"rd cell 1 "
@@ -84,6 +88,24 @@ class RunDirectory:
             differences = "; ".join(d for p in parts for d in describe_differences(found.get(p), wanted[p], p))
             raise InputError(f"run directory {path} belongs to a different grid: {differences}; give another --run-dir")
 
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Hold the right to write here alone, and sweep what killed writers left behind.
+
+        Raises
+        ------
+        InputError
+            Another process writes here, or has made the folder another grid's meanwhile.
+        """
+        try:
+            lock = RunLock(self.path).take()
+        except OSError as error:
+            raise InputError(f"run directory {self.path}: cannot be written: {error.strerror}") from None
+        with lock:
+            self._check_same(self.path, _read_json(self.path / "run.json"), self.manifest)
+            sweep(self.path)
+            yield
+
     def cell_path(self, key: str) -> Path:
         return self.path / "cells" / key[:2] / f"{key}.cell"
 
@@ -123,6 +145,29 @@ class RunDirectory:
         payload = _encode(result)
         write_atomically(path, _header(key, payload) + b"\n" + payload)
         self.failure_path(key).unlink(missing_ok=True)
+        self.checkpoint_path(key).unlink(missing_ok=True)
+
+    def checkpoint_path(self, key: str) -> Path:
+        return self.path / "unfinished" / f"{key}.epochs"
+
+    def load_checkpoint(self, key: str) -> CellResult | None:
+        """Return how far a cell's training came; None where there is nothing, or nothing whole: it is removed."""
+        path = self.checkpoint_path(key)
+        try:
+            header, _, payload = path.read_bytes().partition(b"\n")
+        except FileNotFoundError:
+            return None
+        if header == _header(key, payload):
+            return _decode(payload)
+        path.unlink(missing_ok=True)
+        return None
+
+    def save_checkpoint(self, key: str, progress: CellResult) -> None:
+        """Replace the checkpoint of a cell."""
+        path = self.checkpoint_path(key)
+        path.parent.mkdir(exist_ok=True)
+        payload = _encode(progress, compress=False)
+        write_atomically(path, _header(key, payload) + b"\n" + payload)
 
     def failure_path(self, key: str) -> Path:
         return self.path / "failed" / f"{key}.json"
@@ -133,11 +178,20 @@ class RunDirectory:
         path.parent.mkdir(exist_ok=True)
         record = {"cell": content, "error": message, "traceback": trace.splitlines()}
         write_atomically(path, json.dumps(record, indent=1).encode())
+        self.checkpoint_path(key).unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> int:
+    """Remove half-written files of killed writers below a folder that nobody else writes into; return how many."""
+    left = [path for path in folder.rglob(".*.part") if is_temporary(path)]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
 
 
 def _is_leftover(path: Path) -> bool:
     """Whether a file is what an interrupted first `RunDirectory.open` leaves."""
-    return path.name.startswith(".run.json-") and path.suffix == ".part"
+    return is_temporary(path, "run.json")
 
 
 def _read_json(path: Path) -> dict[str, Any]:
@@ -153,10 +207,10 @@ def _header(key: str, payload: bytes) -> bytes:
     return _MAGIC + hashlib.sha256(key.encode() + payload).hexdigest().encode()
 
 
-def _encode(result: CellResult) -> bytes:
+def _encode(result: CellResult, *, compress: bool = True) -> bytes:
     buffer = io.BytesIO()
     arrays: dict[str, Any] = {"_meta": np.frombuffer(json.dumps(result.meta).encode(), np.uint8), **result.arrays}
-    np.savez_compressed(buffer, **arrays)
+    (np.savez_compressed if compress else np.savez)(buffer, **arrays)
     return buffer.getvalue()
 
 

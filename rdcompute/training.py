@@ -12,27 +12,15 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from rdcompute.checkpoint import Checkpoint, EpochReport, Progress, State, momentum_of, restore_momentum
 from rdcompute.device_data import DeviceData
 from rdcompute.training_settings import Phase, TrainingSettings, learning_rates
 
 Masks = Mapping[str, Tensor]
-State = dict[str, Tensor]
 
 
 class DivergedError(RuntimeError):
     """The training or validation loss is not a number."""
-
-
-@dataclass(frozen=True)
-class EpochReport:
-    """What one epoch did; `seconds` covers training and validation."""
-
-    epoch: int
-    n_epochs: int
-    loss: float
-    val_loss: float
-    n_images: int
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -54,11 +42,13 @@ def fit(
     stream_name: str,
     masks: Masks | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Fit:
     """Train `model` and return the state of the epoch with the lowest validation loss.
 
     SGD on the mean cross-entropy plus weight decay; masked weights are zero before and after every step.
-    `stream_name` (``seed/dataset/arch/dense|finetune``) names the streams of order and augmentation.
+    `stream_name` (``seed/dataset/arch/dense|finetune``) names the streams of order and augmentation, functions
+    of the epoch alone: training that goes on from a `checkpoint` ends in the same bits.
 
     Raises
     ------
@@ -72,9 +62,13 @@ def fit(
         nesterov=settings.nesterov and settings.momentum > 0, weight_decay=settings.weight_decay,
     )  # fmt: skip
     rates = learning_rates(phases)
-    best: Fit | None = None
-    history: list[EpochReport] = []
-    for epoch, rate in enumerate(rates, start=1):
+    at = checkpoint.load() if checkpoint else None
+    if at is not None:
+        model.load_state_dict(at.model)
+        restore_momentum(model, optimizer, at.momentum)
+    history = list(at.history) if at else []
+    best = Fit(at.best, at.kept_epoch, at.val_loss, ()) if at else None
+    for epoch, rate in enumerate(rates[len(history) :], start=len(history) + 1):
         started = time.perf_counter()
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -87,6 +81,11 @@ def fit(
             raise DivergedError(f"loss {loss:g}, validation loss {val_loss:g} in epoch {epoch} of {len(rates)}")
         if best is None or val_loss < best.val_loss:
             best = Fit(snapshot(model), epoch, val_loss, ())
+        if checkpoint and checkpoint.due():
+            momentum = momentum_of(model, optimizer)
+            checkpoint.save(
+                Progress(snapshot(model), momentum, best.state, best.kept_epoch, best.val_loss, tuple(history))
+            )
         if on_epoch:
             on_epoch(history[-1])
     assert best is not None  # a recipe has at least one epoch

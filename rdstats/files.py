@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 
 from rdstats.errors import InputError
+
+_TEMPORARY = re.compile(r"\.(.+)-[0-9a-f]{8}\.part")
 
 
 def check_writable(path: str | os.PathLike[str]) -> Path:
@@ -29,6 +32,12 @@ def create_temporary(path: Path) -> Path:
     temporary = path.absolute().parent / f".{path.name}-{secrets.token_hex(4)}.part"
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666))
     return temporary
+
+
+def is_temporary(path: Path, name: str = "") -> bool:
+    """Return whether a file is what a writer of `name` (default: of anything) leaves when it is killed."""
+    found = _TEMPORARY.fullmatch(path.name)
+    return found is not None and name in ("", found[1])
 
 
 def replace_file(temporary: Path, path: Path) -> None:

@@ -136,8 +136,8 @@ def test_nothing_has_the_final_name_before_it_is_flushed(tmp_path, monkeypatch):
 
 
 def test_leftovers_of_an_interruption_are_harmless(run):
-    (run.cell_path(KEY).parent / f".{KEY}.cell-1234.part").write_bytes(b"half")
-    (run.path / ".run.json-1234.part").write_bytes(b"half")
+    (run.cell_path(KEY).parent / f".{KEY}.cell-12345678.part").write_bytes(b"half")
+    (run.path / ".run.json-12345678.part").write_bytes(b"half")
     again = RunDirectory.open(run.path, GRID, DATA)
     assert_same(again.load(KEY), RESULT)
 
@@ -152,7 +152,7 @@ def test_an_interruption_of_the_very_first_write_is_harmless(tmp_path, monkeypat
         patched.setattr(rundir.os, "replace", killed)
         with pytest.raises(KeyboardInterrupt):
             RunDirectory.open(folder, GRID, DATA)
-    (folder / ".run.json-1234.part").write_bytes(b"half")
+    (folder / ".run.json-12345678.part").write_bytes(b"half")
     assert RunDirectory.open(folder, GRID, DATA).manifest["grid"] == GRID
 
 

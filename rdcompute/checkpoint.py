@@ -1,0 +1,101 @@
+"""Unfinished trainings on disk: all that a training needs to go on after the epoch it reached, bit for bit."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from rdcompute.rundir import CellResult, RunDirectory
+
+EVERY = 10.0
+"""Seconds between two checkpoints of a training; what is lost by a kill is at most that, or an epoch."""
+
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """What one epoch did; `seconds` covers training and validation."""
+
+    epoch: int
+    n_epochs: int
+    loss: float
+    val_loss: float
+    n_images: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A training after an epoch: network, momentum, the best state so far, and the course of the epochs."""
+
+    model: State
+    momentum: State
+    best: State
+    kept_epoch: int
+    val_loss: float
+    history: tuple[EpochReport, ...]
+
+
+class Checkpoint(Protocol):
+    """Where a training leaves its progress."""
+
+    def load(self) -> Progress | None: ...
+    def due(self) -> bool: ...
+    def save(self, progress: Progress) -> None: ...
+
+
+class CellCheckpoint:
+    """The checkpoint of a cell in a run directory: one checked file, replaced whole, gone when the cell is done."""
+
+    def __init__(self, run: RunDirectory, key: str, every: float = EVERY) -> None:
+        self._run, self._key, self._every = run, key, every
+        self._last = time.monotonic()
+
+    def load(self) -> Progress | None:
+        """Return where an earlier process was; None to start anew, also where its file is damaged."""
+        found = self._run.load_checkpoint(self._key)
+        if found is None:
+            return None
+        parts: dict[str, State] = {"model": {}, "momentum": {}, "best": {}}
+        for name, array in found.arrays.items():
+            part, _, own = name.partition("/")
+            parts[part][own] = torch.from_numpy(array)
+        meta = found.meta
+        history = tuple(EpochReport(**report) for report in meta["history"])
+        return Progress(**parts, kept_epoch=meta["kept_epoch"], val_loss=meta["val_loss"], history=history)
+
+    def due(self) -> bool:
+        """Return whether enough time has passed since the last checkpoint, or the beginning."""
+        return time.monotonic() - self._last >= self._every
+
+    def save(self, progress: Progress) -> None:
+        """Replace the checkpoint."""
+        parts = {"model": progress.model, "momentum": progress.momentum, "best": progress.best}
+        arrays = {f"{part}/{name}": t.cpu().numpy() for part, state in parts.items() for name, t in state.items()}
+        meta: dict[str, Any] = {
+            "kept_epoch": progress.kept_epoch,
+            "val_loss": progress.val_loss,
+            "history": [asdict(report) for report in progress.history],
+        }
+        self._run.save_checkpoint(self._key, CellResult(meta, arrays))
+        self._last = time.monotonic()
+
+
+def momentum_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> State:
+    """Return copies of the momentum buffers by parameter; none before the first step or without momentum."""
+    buffers = {name: optimizer.state[p].get("momentum_buffer") for name, p in model.named_parameters()
+               if p in optimizer.state}  # fmt: skip
+    return {name: buffer.detach().clone() for name, buffer in buffers.items() if buffer is not None}
+
+
+def restore_momentum(model: nn.Module, optimizer: torch.optim.Optimizer, momentum: State) -> None:
+    """Give the optimizer its momentum back, in the type, layout and place of the parameters."""
+    for name, parameter in model.named_parameters():
+        if name in momentum:
+            buffer = torch.empty_like(parameter).copy_(momentum[name])
+            optimizer.state[parameter]["momentum_buffer"] = buffer.detach()
