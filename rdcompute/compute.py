@@ -43,6 +43,7 @@ def compute(
     device: str = "auto",
     listener: Callable[[Plan, int], Listener] | None = None,
     order: Callable[[Iterable[Cell]], Iterable[Cell]] = list,
+    fail_fast: bool = False,
 ) -> Summary:
     """Train, prune and fine-tune a grid and write its cube; finished cells of `run_dir` are not repeated.
 
@@ -50,6 +51,7 @@ def compute(
     ----------
     output : the cube; replaced only when it holds this very grid.
     run_dir : finished cells; default: `output` with the suffix ``.run``.
+    fail_fast : stop at the first cell that fails.
     listener : called with the plan and the number of finished cells; what it returns is told the progress.
 
     Raises
@@ -79,7 +81,7 @@ def compute(
         n_reused = sum(run.has(cell.key) for cell in plan.cells)
         failed = run_cells(
             plan, run, data_dir=data_dir, device=device, n_workers=n_workers,
-            listener=listener(plan, n_reused) if listener else None, order=order,
+            listener=listener(plan, n_reused) if listener else None, order=order, fail_fast=fail_fast,
         )  # fmt: skip
         provenance = {"started": started, "n_workers": n_workers, "datasets": checksums}
         n_done = assemble(plan, run, images, output, device=device, provenance=provenance)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -9,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -67,6 +72,7 @@ def run_cells(
     n_workers: int = 1,
     listener: Listener | None = None,
     order: Callable[[Iterable[Cell]], Iterable[Cell]] = list,
+    fail_fast: bool = False,
 ) -> dict[str, str]:
     """Compute every cell that the run directory does not hold; return key -> message of those that failed.
 
@@ -74,132 +80,210 @@ def run_cells(
     ----------
     n_workers : 1 computes in this process; more start as many processes (spawn), one thread each.
     order : rearranges the cells that are to be computed; a parent always comes before its children.
+    fail_fast : stop at the first failure; cells under way are left at their last checkpoint.
+
+    Raises
+    ------
+    WorkerDiedError
+        A worker process that ends before it can begin.
     """
     done = {cell.key for cell in plan.cells if run.has(cell.key)}
     schedule = Schedule([c for c in order(plan.cells) if c.key not in done], done)
     if schedule.waiting:
-        listener = listener or Silent()
+        job = _Job(schedule, run, data_dir, device, listener or Silent(), fail_fast)
         if n_workers == 1:
-            _run_here(schedule, run, data_dir, device, listener)
+            _run_here(job)
         else:
-            _run_in_processes(schedule, run, data_dir, device, min(n_workers, len(schedule.waiting)), listener)
+            _run_in_processes(job, min(n_workers, len(schedule.waiting)))
     return schedule.failed
 
 
-def _record_failure(schedule: Schedule, run: RunDirectory, cell: Cell, error: str, trace: str, to: Listener) -> None:
-    for lost, message in schedule.fail(cell, error):
-        run.save_failure(lost.key, lost.content(), message, trace)
-        to.failed(lost, message)
+@dataclass
+class _Job:
+    """What all ways of running share."""
+
+    schedule: Schedule
+    run: RunDirectory
+    data_dir: Path | None
+    device: str
+    listener: Listener
+    fail_fast: bool
+
+    def next_cell(self) -> Cell | None:
+        """Return the next cell that can be computed; none after a failure that stops everything."""
+        return None if self.fail_fast and self.schedule.failed else self.schedule.next_ready()
+
+    def finished(self, cell: Cell) -> None:
+        self.schedule.done.add(cell.key)
+        self.listener.finished(cell)
+
+    def failed(self, cell: Cell, error: str, trace: str) -> None:
+        """Record a failure, and that of all cells that needed this one."""
+        for lost, message in self.schedule.fail(cell, error):
+            self.run.save_failure(lost.key, lost.content(), message, trace)
+            self.listener.failed(lost, message)
 
 
 def _describe(error: BaseException) -> tuple[str, str]:
     return f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))
 
 
-def _run_here(schedule: Schedule, run: RunDirectory, data_dir: Path | None, device: str, listener: Listener) -> None:
+def _run_here(job: _Job) -> None:
     import torch
 
     from rdcompute.execute import Worker, use_one_thread
 
     use_one_thread()
-    worker = Worker(run, data_dir, torch.device(device))
-    while (cell := schedule.next_ready()) is not None:
-        listener.started(cell)
+    worker = Worker(job.run, job.data_dir, torch.device(job.device))
+    while (cell := job.next_cell()) is not None:
+        job.listener.started(cell)
         try:
-            worker.execute(cell, partial(listener.epoch, cell))
+            worker.execute(cell, partial(job.listener.epoch, cell))
         except Exception as error:  # one cell's failure, whatever it is, must not stop the grid
-            _record_failure(schedule, run, cell, *_describe(error), listener)
+            job.failed(cell, *_describe(error))
         else:
-            schedule.done.add(cell.key)
-            listener.finished(cell)
-
-
-def _run_in_processes(
-    schedule: Schedule, run: RunDirectory, data_dir: Path | None, device: str, n: int, listener: Listener
-) -> None:
-    """Hand out cells over pipes; a worker ends when its pipe does, so none outlives this process."""
-    with _workers(n, run, data_dir, device) as pipes:
-        busy: dict[Connection, Cell] = {}
-        idle = list(pipes)
-        while idle or busy:
-            while idle and (cell := schedule.next_ready()) is not None:
-                pipe = idle.pop()
-                busy[pipe] = cell
-                try:
-                    pipe.send(cell)
-                except (BrokenPipeError, ConnectionResetError):
-                    raise _worker_died(cell) from None
-                listener.started(cell)
-            if not busy:
-                return
-            for ready in wait(list(busy)):
-                assert isinstance(ready, Connection)
-                cell = busy[ready]
-                if _listen(ready, cell, schedule, run, listener):
-                    del busy[ready]
-                    idle.append(ready)
-
-
-def _listen(pipe: Connection, cell: Cell, schedule: Schedule, run: RunDirectory, listener: Listener) -> bool:
-    """Take one message of a worker; return whether its cell has ended."""
-    try:
-        kind, *content = pipe.recv()
-    except (EOFError, ConnectionResetError):
-        raise _worker_died(cell) from None
-    if kind == "epoch":
-        listener.epoch(cell, content[0])
-        return False
-    if kind == "done":
-        schedule.done.add(cell.key)
-        listener.finished(cell)
-    else:
-        error, trace = content
-        _record_failure(schedule, run, cell, error, trace, listener)
-    return True
-
-
-def _worker_died(cell: Cell) -> WorkerDiedError:
-    return WorkerDiedError(f"a worker process died at {cell.title}; run the same command to go on")
+            job.finished(cell)
 
 
 class WorkerDiedError(RuntimeError):
-    """A worker process ended without a word: killed, or out of memory."""
+    """A worker process ended before it could begin."""
+
+
+ATTEMPTS = 2
+"""Times that a cell is begun whose worker process dies under it."""
+
+
+_NOT_BEGUN = "not begun"
+
+
+@dataclass
+class _Hand:
+    """A worker process: the pipe to it, and what it computes."""
+
+    pipe: Connection
+    process: BaseProcess
+    cell: Cell | None = None
+    ready: bool = False
+
+
+def _run_in_processes(job: _Job, n: int) -> None:
+    """Hand out cells over pipes; a process that dies is replaced, its cell begun once more."""
+    attempts: dict[str, int] = {}
+    with _hands(job) as hands:
+        while True:
+            for hand in [hand for hand in hands if hand.cell is None]:
+                if (cell := job.next_cell()) is None:
+                    break
+                _give(hand, cell, job)
+            while len(hands) < n and (cell := job.next_cell()) is not None:
+                hands.append(_start(job))
+                _give(hands[-1], cell, job)
+            if (job.fail_fast and job.schedule.failed) or not any(hand.cell for hand in hands):
+                return
+            busy = {hand.pipe: hand for hand in hands if hand.cell}
+            for pipe in wait(list(busy)):
+                assert isinstance(pipe, Connection)
+                if not _listen(busy[pipe], job):
+                    hands.remove(busy[pipe])
+                    _bury(busy[pipe], job, attempts)
+
+
+def _give(hand: _Hand, cell: Cell, job: _Job) -> None:
+    hand.cell = cell
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has died: listening to it will say so
+        hand.pipe.send(cell)
+    job.listener.started(cell)
+
+
+def _listen(hand: _Hand, job: _Job) -> bool:
+    """Take one message of a worker; return whether it lives."""
+    assert hand.cell is not None
+    try:
+        kind, *content = hand.pipe.recv()
+    except (EOFError, ConnectionResetError):
+        return False
+    if kind == "ready":
+        hand.ready = True
+    elif kind == "epoch":
+        job.listener.epoch(hand.cell, content[0])
+    else:
+        cell, hand.cell = hand.cell, None
+        if kind == "done":
+            job.finished(cell)
+        else:
+            job.failed(cell, *content)
+    return True
+
+
+def _bury(hand: _Hand, job: _Job, attempts: dict[str, int]) -> None:
+    """Put the cell of a dead worker back to be begun again, or record it as failed."""
+    cell = hand.cell
+    assert cell is not None
+    hand.pipe.close()
+    hand.process.join()
+    how = _ending(hand.process.exitcode)
+    whose = cell.key if hand.ready else _NOT_BEGUN
+    attempts[whose] = attempts.get(whose, 0) + 1
+    if attempts[whose] < ATTEMPTS:
+        job.schedule.waiting.insert(0, cell)
+    elif not hand.ready:
+        raise WorkerDiedError(f"worker processes cannot begin: one {how} before {cell.title}; nothing is lost")
+    else:
+        job.failed(cell, f"its worker process {how}, {ATTEMPTS} times", "")
+
+
+def _ending(code: int | None) -> str:
+    """Return how a process ended: ``was killed (SIGKILL), perhaps for want of memory``."""
+    if code is None or code >= 0:
+        return f"ended (status {code})"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        name = f"signal {-code}"
+    return f"was killed ({name})" + (", perhaps for want of memory" if name == "SIGKILL" else "")
 
 
 @contextmanager
-def _workers(n: int, run: RunDirectory, data_dir: Path | None, device: str) -> Iterator[list[Connection]]:
-    context = get_context("spawn")
-    pipes, processes = [], []
+def _hands(job: _Job) -> Iterator[list[_Hand]]:
+    """Yield the list of worker processes; none of them outlives the block."""
+    hands: list[_Hand] = []
     try:
-        for _ in range(n):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_work, args=(theirs, run, data_dir, device), daemon=True)
-            process.start()
-            theirs.close()
-            pipes.append(ours)
-            processes.append(process)
-        yield pipes
+        yield hands
     finally:
-        for pipe in pipes:
-            pipe.close()
-        for process in processes:
-            process.join(0.2)
-            process.terminate()
-            process.join()
+        for hand in hands:
+            hand.pipe.close()
+        for hand in hands:
+            hand.process.join(0.2)
+            hand.process.terminate()
+            hand.process.join()
 
 
-def _work(pipe: Connection, run: RunDirectory, data_dir: Path | None, device: str) -> None:
+def _start(job: _Job) -> _Hand:
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    held, lifeline = context.Pipe()
+    arguments = (theirs, lifeline, job.run, job.data_dir, job.device)
+    process = context.Process(target=_work, args=arguments, daemon=True)
+    process.start()
+    theirs.close()
+    lifeline.close()
+    hand = _Hand(ours, process)
+    hand.process.lifeline = held  # type: ignore[attr-defined]  # open as long as the process is known here
+    return hand
+
+
+def _work(pipe: Connection, lifeline: Connection, run: RunDirectory, data_dir: Path | None, device: str) -> None:
     """Body of a worker process."""
-    import signal
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pipe
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pipes
+    threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
     import torch
 
     from rdcompute.execute import Worker, use_one_thread
 
     use_one_thread()
     worker = Worker(run, data_dir, torch.device(device))
-    try:
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        pipe.send(("ready",))
         while True:
             cell: Cell = pipe.recv()
             try:
@@ -210,5 +294,10 @@ def _work(pipe: Connection, run: RunDirectory, data_dir: Path | None, device: st
                 pipe.send(("failed", *_describe(error)))
             else:
                 pipe.send(("done",))
-    except (EOFError, BrokenPipeError, ConnectionResetError):
-        return
+
+
+def _end_with_parent(lifeline: Connection) -> None:
+    """End this process, whatever it is doing, when its parent has gone: the other end of the pipe goes with it."""
+    with contextlib.suppress(EOFError, OSError):
+        lifeline.recv()
+    os._exit(1)
