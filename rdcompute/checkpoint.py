@@ -11,9 +11,6 @@ from torch import Tensor, nn
 
 from rdcompute.rundir import CellResult, RunDirectory
 
-EVERY = 10.0
-"""Seconds between two checkpoints of a training; what is lost by a kill is at most that, or an epoch."""
-
 State = dict[str, Tensor]
 
 
@@ -52,7 +49,7 @@ class Checkpoint(Protocol):
 class CellCheckpoint:
     """The checkpoint of a cell in a run directory: one checked file, replaced whole, gone when the cell is done."""
 
-    def __init__(self, run: RunDirectory, key: str, every: float = EVERY) -> None:
+    def __init__(self, run: RunDirectory, key: str, every: float) -> None:
         self._run, self._key, self._every = run, key, every
         self._last = time.monotonic()
 

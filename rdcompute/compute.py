@@ -14,7 +14,7 @@ from rdcompute.differences import describe_differences
 from rdcompute.grid import Grid, dataset_label
 from rdcompute.plan import Cell, Plan, make_plan
 from rdcompute.rundir import RunDirectory
-from rdcompute.runner import Listener, run_cells
+from rdcompute.runner import CHECKPOINT_EVERY, Listener, run_cells
 from rdcompute.streams import stream
 from rdstats.cube import open_cube
 from rdstats.errors import InputError, one_of
@@ -44,6 +44,7 @@ def compute(
     listener: Callable[[Plan, int], Listener] | None = None,
     order: Callable[[Iterable[Cell]], Iterable[Cell]] = list,
     fail_fast: bool = False,
+    checkpoint_every: float = CHECKPOINT_EVERY,
 ) -> Summary:
     """Train, prune and fine-tune a grid and write its cube; finished cells of `run_dir` are not repeated.
 
@@ -52,6 +53,7 @@ def compute(
     output : the cube; replaced only when it holds this very grid.
     run_dir : finished cells; default: `output` with the suffix ``.run``.
     fail_fast : stop at the first cell that fails.
+    checkpoint_every : seconds between the checkpoints of a training.
     listener : called with the plan and the number of finished cells; what it returns is told the progress.
 
     Raises
@@ -82,6 +84,7 @@ def compute(
         failed = run_cells(
             plan, run, data_dir=data_dir, device=device, n_workers=n_workers,
             listener=listener(plan, n_reused) if listener else None, order=order, fail_fast=fail_fast,
+            checkpoint_every=checkpoint_every,
         )  # fmt: skip
         provenance = {"started": started, "n_workers": n_workers, "datasets": checksums}
         n_done = assemble(plan, run, images, output, device=device, provenance=provenance)

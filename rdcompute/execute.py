@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from rdcompute import datasets
-from rdcompute.checkpoint import EVERY, CellCheckpoint, EpochReport
+from rdcompute.checkpoint import CellCheckpoint, EpochReport
 from rdcompute.criteria import CRITERIA, is_control
 from rdcompute.criteria.gradient import training_gradient
 from rdcompute.device_data import MEMORY_FORMATS, DeviceData
@@ -25,6 +25,7 @@ from rdcompute.masks import kept_count, split_mask, top_k_mask
 from rdcompute.models import build_model, layer_shapes, parameter_counts, prunable_layers, weight_vector
 from rdcompute.plan import Cell
 from rdcompute.rundir import CellResult, RunDirectory
+from rdcompute.runner import CHECKPOINT_EVERY
 from rdcompute.streams import stream, torch_seed
 from rdcompute.training import Fit, confusion_matrix, fit, predict
 from rdstats.errors import InputError
@@ -72,7 +73,7 @@ class Worker:
     run: RunDirectory
     data_dir: Path | None
     device: torch.device
-    checkpoint_every: float = EVERY
+    checkpoint_every: float = CHECKPOINT_EVERY
     _data: dict[Any, DeviceData] = field(default_factory=dict)
     _gradient: tuple[str, Vector] = ("", np.empty(0))
 

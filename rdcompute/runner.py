@@ -15,10 +15,20 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rdcompute.plan import Cell, Plan
 from rdcompute.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from rdcompute.execute import Worker
+
+
+How = tuple[Path | None, str, float]
+"""Data folder, device, and seconds between checkpoints."""
+
+CHECKPOINT_EVERY = 10.0
+"""Seconds between two checkpoints of a training: what a kill costs is at most that, or an epoch."""
 
 
 class Listener(Protocol):
@@ -73,6 +83,7 @@ def run_cells(
     listener: Listener | None = None,
     order: Callable[[Iterable[Cell]], Iterable[Cell]] = list,
     fail_fast: bool = False,
+    checkpoint_every: float = CHECKPOINT_EVERY,
 ) -> dict[str, str]:
     """Compute every cell that the run directory does not hold; return key -> message of those that failed.
 
@@ -81,6 +92,7 @@ def run_cells(
     n_workers : 1 computes in this process; more start as many processes (spawn), one thread each.
     order : rearranges the cells that are to be computed; a parent always comes before its children.
     fail_fast : stop at the first failure; cells under way are left at their last checkpoint.
+    checkpoint_every : seconds between the checkpoints of a training.
 
     Raises
     ------
@@ -90,7 +102,8 @@ def run_cells(
     done = {cell.key for cell in plan.cells if run.has(cell.key)}
     schedule = Schedule([c for c in order(plan.cells) if c.key not in done], done)
     if schedule.waiting:
-        job = _Job(schedule, run, data_dir, device, listener or Silent(), fail_fast)
+        how = (data_dir, device, checkpoint_every)
+        job = _Job(schedule, run, how, listener or Silent(), fail_fast)
         if n_workers == 1:
             _run_here(job)
         else:
@@ -104,8 +117,7 @@ class _Job:
 
     schedule: Schedule
     run: RunDirectory
-    data_dir: Path | None
-    device: str
+    how: How
     listener: Listener
     fail_fast: bool
 
@@ -124,17 +136,22 @@ class _Job:
             self.listener.failed(lost, message)
 
 
+def _worker(run: RunDirectory, how: How) -> Worker:
+    import torch
+
+    from rdcompute.execute import Worker, use_one_thread
+
+    data_dir, device, checkpoint_every = how
+    use_one_thread()
+    return Worker(run, data_dir, torch.device(device), checkpoint_every)
+
+
 def _describe(error: BaseException) -> tuple[str, str]:
     return f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))
 
 
 def _run_here(job: _Job) -> None:
-    import torch
-
-    from rdcompute.execute import Worker, use_one_thread
-
-    use_one_thread()
-    worker = Worker(job.run, job.data_dir, torch.device(job.device))
+    worker = _worker(job.run, job.how)
     while (cell := job.next_cell()) is not None:
         job.listener.started(cell)
         try:
@@ -262,7 +279,7 @@ def _start(job: _Job) -> _Hand:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     held, lifeline = context.Pipe()
-    arguments = (theirs, lifeline, job.run, job.data_dir, job.device)
+    arguments = (theirs, lifeline, job.run, job.how)
     process = context.Process(target=_work, args=arguments, daemon=True)
     process.start()
     theirs.close()
@@ -272,16 +289,11 @@ def _start(job: _Job) -> _Hand:
     return hand
 
 
-def _work(pipe: Connection, lifeline: Connection, run: RunDirectory, data_dir: Path | None, device: str) -> None:
+def _work(pipe: Connection, lifeline: Connection, run: RunDirectory, how: How) -> None:
     """Body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pipes
     threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
-    import torch
-
-    from rdcompute.execute import Worker, use_one_thread
-
-    use_one_thread()
-    worker = Worker(run, data_dir, torch.device(device))
+    worker = _worker(run, how)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         pipe.send(("ready",))
         while True:
