@@ -76,7 +76,7 @@ def compute(
         _check_holdout(data)
     checksums = {dataset_label(name): data.checksum() for name, data in images.items()}
     _check_same_data(output, checksums)
-    run = RunDirectory.open(run_dir, grid.resolved(), checksums)
+    run = RunDirectory.open(run_dir, grid.resolved(), checksums, grid.document())
     started = now()
     with run.writing():
         sweep_output(output)

@@ -123,6 +123,10 @@ class Grid(BaseModel):
                 raise InputError(f"--scale {key}={scale[key]:g}: a share above 0 and at most 1 is accepted")
         return self.model_copy(update={"seeds": seeds, "scale": dict(scale)})
 
+    def document(self) -> dict[str, Any]:
+        """Return the grid as it was written and shortened, as plain data; `Grid.model_validate` reads it."""
+        return self.model_dump(mode="json")
+
     def resolved(self) -> dict[str, Any]:
         """Return the whole grid with nothing left to defaults, as plain data; datasets as the cube names them."""
         archs = dict.fromkeys(arch for experiment in self.experiments for arch in experiment.arch)

@@ -52,15 +52,23 @@ class RunDirectory:
         self._whole: set[str] = set()
 
     @classmethod
-    def open(cls, path: Path, resolved: dict[str, Any], checksums: dict[str, str]) -> RunDirectory:
+    def open(
+        cls, path: Path, resolved: dict[str, Any], checksums: dict[str, str], document: dict[str, Any] | None = None
+    ) -> RunDirectory:
         """Create the directory, or continue in it if it belongs to the same grid and data.
+
+        Parameters
+        ----------
+        resolved : the grid with nothing left to defaults.
+        checksums : of the datasets.
+        document : the grid as it was written, for commands that have the run directory alone.
 
         Raises
         ------
         InputError
             The folder holds something else, another grid (the message shows what differs), or cannot be written.
         """
-        manifest = {"run_schema": RUN_SCHEMA, "grid": resolved, "datasets": checksums}
+        manifest = {"run_schema": RUN_SCHEMA, "grid": resolved, "datasets": checksums, "document": document or {}}
         target = path / "run.json"
         try:
             if path.exists() and not path.is_dir():
@@ -76,15 +84,37 @@ class RunDirectory:
             raise InputError(f"run directory {path}: cannot be written: {error.strerror}") from None
         return cls(path, manifest)
 
+    @classmethod
+    def existing(cls, path: Path) -> RunDirectory:
+        """Return the run directory that is there.
+
+        Raises
+        ------
+        InputError
+            No run directory, or one of another version.
+        """
+        target = path / "run.json"
+        if path.is_file():
+            raise InputError(f"{path}: is a file, not a run directory; a cube is read by rd info")
+        if not target.is_file():
+            raise InputError(f"{path}: not a run directory (it holds no run.json)")
+        found = _read_json(target)
+        cls._check_schema(path, found)
+        return cls(path, found)
+
     @staticmethod
-    def _check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    def _check_schema(path: Path, found: dict[str, Any]) -> None:
         if found.get("run_schema") != RUN_SCHEMA:
             raise InputError(
                 f"run directory {path}: made by a version with run schema {found.get('run_schema')}, "
                 f"this one writes {RUN_SCHEMA}; give a new folder"
             )
-        if found != wanted:
-            parts = ("grid", "datasets")
+
+    @staticmethod
+    def _check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+        RunDirectory._check_schema(path, found)
+        parts = ("grid", "datasets")
+        if any(found.get(part) != wanted[part] for part in parts):
             differences = "; ".join(d for p in parts for d in describe_differences(found.get(p), wanted[p], p))
             raise InputError(f"run directory {path} belongs to a different grid: {differences}; give another --run-dir")
 
