@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
 import socket
-import subprocess
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -19,8 +15,8 @@ from numpy.typing import NDArray
 from rdcompute.datasets import ImageData
 from rdcompute.grid import dataset_label
 from rdcompute.plan import Cell, Plan
+from rdcompute.provenance import now, run_history
 from rdcompute.rundir import CellResult, RunDirectory
-from rdstats._version import __version__
 from rdstats.cube import DONE, FAILED, MISSING, CubeWriter
 from rdstats.cube.schema import class_dtype
 
@@ -47,7 +43,8 @@ def assemble(
     coords |= {"true_class": list(range(n_classes)), "predicted_class": list(range(n_classes))}
     coords["sample"] = max(len(data.test_labels) for data in images.values())
     coords["layer"] = list(dict.fromkeys(name for counts in plan.parameters.values() for name in counts.layers))
-    with CubeWriter(path, coords, attrs=_attributes(plan, device, provenance or {})) as writer:
+    made = run_history(plan, run, device)
+    with CubeWriter(path, coords, attrs=_attributes(plan, made, provenance or {})) as writer:
         for name, data in images.items():
             _put_dataset(writer, dataset_label(name), data)
         _declare_counts(writer, plan, n_classes)
@@ -115,10 +112,8 @@ def _put_cell(writer: CubeWriter, run: RunDirectory, cell: Cell, parent: Parent,
     return True
 
 
-def _attributes(plan: Plan, device: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
+def _attributes(plan: Plan, made: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:
     resolved = plan.grid.resolved()
-    versions = {name: version(name) for name in ("torch", "numpy", "netcdf4")}
-    versions |= {"rd": __version__, "python": platform.python_version()}
     return {
         "title": f"Confusion-matrix cube of the grid {plan.grid.name}",
         "source": "rdcompute",
@@ -127,29 +122,11 @@ def _attributes(plan: Plan, device: str, provenance: Mapping[str, Any]) -> dict[
         "root_seed": plan.grid.root_seed,
         "data_sha256": json.dumps(provenance.get("datasets", {}), sort_keys=True),
         "scaled": json.dumps(plan.grid.scale, sort_keys=True) if plan.grid.scale else "",
-        "device": device.partition(":")[0],
-        "versions": json.dumps(versions),
-        "git_commit": git_commit(),
-        "provenance": json.dumps({**provenance, "host": socket.gethostname(), "written": now()}),
+        "device": made.get("device", ""),
+        "versions": json.dumps(made["versions"], sort_keys=True),
+        "git_commit": made.get("git_commit", ""),
+        "provenance": json.dumps({
+            **provenance, "hosts": made.get("host", ""), "host": socket.gethostname(), "written": now(),
+            "netcdf4": version("netcdf4"),
+        }),
     }
-
-
-def now() -> str:
-    """Return the time in UTC, to the second."""
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def git_commit() -> str:
-    """Return the commit of the source checkout this package runs from, with ``-dirty``; "" if installed."""
-    root = Path(__file__).resolve().parent.parent
-    if not (root / ".git").exists():
-        return ""
-    environment = {**os.environ, "GIT_OPTIONAL_LOCKS": "0"}
-    try:
-        commit = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--abbrev=40", "--dirty", "--exclude=*"],
-            capture_output=True, text=True, timeout=10, check=True, env=environment,
-        )  # fmt: skip
-    except (OSError, subprocess.SubprocessError):
-        return ""
-    return commit.stdout.strip()

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rdcompute import datasets
-from rdcompute.assemble import assemble, now
+from rdcompute.assemble import assemble
 from rdcompute.differences import describe_differences
 from rdcompute.grid import Grid, dataset_label
 from rdcompute.plan import Cell, Plan, make_plan
+from rdcompute.provenance import now
 from rdcompute.rundir import RunDirectory
 from rdcompute.runner import CHECKPOINT_EVERY, Listener, run_cells
+from rdcompute.runs import Run, failed_cells
 from rdcompute.streams import stream
 from rdstats.cube import open_cube
 from rdstats.errors import InputError, one_of
@@ -71,10 +73,8 @@ def compute(
     run_dir = run_dir or output.with_suffix(".run")
     if run_dir.absolute() == output.absolute():
         raise InputError(f"--output {output} is the run directory too; give another name or --run-dir")
-    images = {name: datasets.load(name, data_dir) for name in plan.datasets}
-    for data in images.values():
-        _check_holdout(data)
-    checksums = {dataset_label(name): data.checksum() for name, data in images.items()}
+    images = _images(plan, data_dir)
+    checksums = _checksums(images)
     _check_same_data(output, checksums)
     run = RunDirectory.open(run_dir, grid.resolved(), checksums, grid.document())
     started = now()
@@ -89,6 +89,82 @@ def compute(
         provenance = {"started": started, "n_workers": n_workers, "datasets": checksums}
         n_done = assemble(plan, run, images, output, device=device, provenance=provenance)
     return Summary(output, run_dir, len(plan.cells), n_done, n_reused, failed)
+
+
+def assemble_run(run: Run, output: Path, *, data_dir: Path | None = None) -> Summary:
+    """Write the cube of what a run directory has finished; another process may go on computing in it.
+
+    Raises
+    ------
+    InputError
+        An output that cannot be written or holds another grid, or datasets other than those of the run.
+    """
+    check_output(output, run.grid)
+    images = _images(run.plan, data_dir)
+    checksums = _checksums(images)
+    found = run.directory.manifest.get("datasets")
+    if found != checksums:
+        differences = "; ".join(describe_differences(found, checksums, "datasets"))
+        raise InputError(f"run directory {run.directory.path} was computed on other data: {differences}")
+    _check_same_data(output, checksums)
+    provenance = {"started": now(), "datasets": checksums}
+    n_done = assemble(run.plan, run.directory, images, output, device="", provenance=provenance)
+    failed = {cell.key: message for cell, message in failed_cells(run)}
+    return Summary(output, run.directory.path, len(run.plan.cells), n_done, n_done, failed)
+
+
+def retry(
+    run: Run,
+    cells: Iterable[Cell],
+    *,
+    data_dir: Path | None = None,
+    n_workers: int = 1,
+    device: str = "auto",
+    listener: Callable[[Plan, int], Listener] | None = None,
+) -> Summary:
+    """Compute some cells of a run directory again, with the dense networks and whatever else they need.
+
+    Parameters
+    ----------
+    cells : cells that are not finished.
+
+    Raises
+    ------
+    InputError
+        A cell that is finished.
+    """
+    from rdcompute.execute import choose_device
+
+    wanted: dict[str, Cell] = {}
+    for cell in cells:
+        if run.directory.has(cell.key):
+            raise InputError(f"cell {cell.key} ({cell.title}) is finished; only what failed or is missing is retried")
+        needed: Cell | None = cell
+        while needed is not None:
+            wanted[needed.key] = needed
+            needed = needed.parent
+    device = choose_device(device)
+    with run.directory.writing():
+        here = [cell for cell in run.plan.cells if cell.key in wanted]
+        n_reused = sum(run.directory.has(cell.key) for cell in here)
+        part = replace(run.plan, cells=tuple(here))
+        failed = run_cells(
+            part, run.directory, data_dir=data_dir, device=device, n_workers=n_workers,
+            listener=listener(part, n_reused) if listener else None,
+        )  # fmt: skip
+    n_done = sum(run.directory.has(cell.key) for cell in run.plan.cells)
+    return Summary(run.directory.path, run.directory.path, len(run.plan.cells), n_done, n_reused, failed)
+
+
+def _images(plan: Plan, data_dir: Path | None) -> dict[str, datasets.ImageData]:
+    images = {name: datasets.load(name, data_dir) for name in plan.datasets}
+    for data in images.values():
+        _check_holdout(data)
+    return images
+
+
+def _checksums(images: Mapping[str, datasets.ImageData]) -> dict[str, str]:
+    return {dataset_label(name): data.checksum() for name, data in images.items()}
 
 
 def sweep_output(output: Path) -> None:

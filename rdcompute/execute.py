@@ -24,6 +24,7 @@ from rdcompute.device_data import MEMORY_FORMATS, DeviceData
 from rdcompute.masks import kept_count, split_mask, top_k_mask
 from rdcompute.models import build_model, layer_shapes, parameter_counts, prunable_layers, weight_vector
 from rdcompute.plan import Cell
+from rdcompute.provenance import now
 from rdcompute.rundir import CellResult, RunDirectory
 from rdcompute.runner import CHECKPOINT_EVERY
 from rdcompute.streams import stream, torch_seed
@@ -74,15 +75,16 @@ class Worker:
     data_dir: Path | None
     device: torch.device
     checkpoint_every: float = CHECKPOINT_EVERY
+    made: dict[str, Any] = field(default_factory=dict)
     _data: dict[Any, DeviceData] = field(default_factory=dict)
     _gradient: tuple[str, Vector] = ("", np.empty(0))
 
     def execute(self, cell: Cell, on_epoch: OnEpoch | None = None) -> None:
         """Compute a cell and store its result in the run directory."""
-        started = time.perf_counter()
+        started, begun = time.perf_counter(), now()
         data = self._device_data(cell)
         meta, arrays = (self._dense if cell.is_dense else self._compressed)(cell, data, on_epoch)
-        meta["seconds"] = time.perf_counter() - started
+        meta |= {"seconds": time.perf_counter() - started, "started": begun, "ended": now(), "made": self.made}
         self.run.save(cell.key, CellResult(meta, arrays), cell.content())
 
     def _device_data(self, cell: Cell) -> DeviceData:

@@ -150,6 +150,14 @@ class RunDirectory:
         payload = self._read(key)
         return None if payload is None else _decode(payload)
 
+    def readable(self, key: str) -> dict[str, Any]:
+        """Return what the readable twin of a finished cell says of its result; nothing where it cannot be read."""
+        try:
+            found = json.loads(self.cell_path(key).with_suffix(".json").read_bytes())["result"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+        return found if isinstance(found, dict) and self.cell_path(key).is_file() else {}
+
     def _read(self, key: str) -> bytes | None:
         """Return the checked content of a cell's file; None if there is none or it had to be set aside."""
         path = self.cell_path(key)

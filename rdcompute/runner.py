@@ -18,14 +18,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from rdcompute.plan import Cell, Plan
+from rdcompute.provenance import circumstances
 from rdcompute.rundir import RunDirectory
 
 if TYPE_CHECKING:
     from rdcompute.execute import Worker
 
 
-How = tuple[Path | None, str, float]
-"""Data folder, device, and seconds between checkpoints."""
+How = tuple[Path | None, str, float, dict[str, Any]]
+"""Data folder, device, seconds between checkpoints, and what is recorded of all this in every cell."""
 
 CHECKPOINT_EVERY = 10.0
 """Seconds between two checkpoints of a training: what a kill costs is at most that, or an epoch."""
@@ -102,7 +103,7 @@ def run_cells(
     done = {cell.key for cell in plan.cells if run.has(cell.key)}
     schedule = Schedule([c for c in order(plan.cells) if c.key not in done], done)
     if schedule.waiting:
-        how = (data_dir, device, checkpoint_every)
+        how = (data_dir, device, checkpoint_every, circumstances(device))
         job = _Job(schedule, run, how, listener or Silent(), fail_fast)
         if n_workers == 1:
             _run_here(job)
@@ -141,9 +142,9 @@ def _worker(run: RunDirectory, how: How) -> Worker:
 
     from rdcompute.execute import Worker, use_one_thread
 
-    data_dir, device, checkpoint_every = how
+    data_dir, device, checkpoint_every, made = how
     use_one_thread()
-    return Worker(run, data_dir, torch.device(device), checkpoint_every)
+    return Worker(run, data_dir, torch.device(device), checkpoint_every, made)
 
 
 def _describe(error: BaseException) -> tuple[str, str]:

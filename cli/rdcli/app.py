@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rdcli import analyze, compute, datasets, grid, info, plot, report
+from rdcli import analyze, compute, datasets, grid, info, plot, report, runs
 from rdcli.errors import FriendlyGroup
 from rdstats._version import __version__
 
@@ -23,6 +23,9 @@ app.command("compute")(compute.compute)
 app.command("analyze")(analyze.analyze)
 app.command("plot")(plot.plot)
 app.command("report")(report.report)
+app.command("status")(runs.status)
+app.command("assemble")(runs.assemble)
+app.command("retry")(runs.retry)
 app.command("info")(info.info)
 app.command("datasets")(datasets.datasets)
 app.add_typer(grid.app, name="grid")

@@ -20,6 +20,12 @@ DataDir = Annotated[
 ]
 
 
+def needs_torch(command: str) -> None:
+    """Say how to install what a command needs, where it is not there."""
+    if find_spec("torch") is None:
+        raise InputError(f"{command} needs torch: pip install 'recall-distortion[compute]'")
+
+
 def compute(
     grid: Annotated[str, typer.Option(help="Grid file, or the name of a shipped grid.", metavar="FILE|NAME")],
     output: Annotated[Path, typer.Option(help="The cube to write.")] = Path("results.nc"),
@@ -34,6 +40,7 @@ def compute(
         typer.Option(help="Shorten the grid: first N seeds, shares of epochs and training images.",
                      metavar="seeds=N|epochs=F|train=F", show_default=False),
     ] = None,
+    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first cell that fails.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop; nothing is written.")] = False,
 ) -> None:  # fmt: skip
     """Train, prune and fine-tune a grid of networks and write its confusion-matrix cube.
@@ -42,15 +49,14 @@ def compute(
 
     Example: rd compute --grid fashion.yaml --output fashion.nc --workers 2 --scale seeds=2
     """
-    if find_spec("torch") is None:
-        raise InputError("rd compute needs torch: pip install 'recall-distortion[compute]'")
+    needs_torch("rd compute")
     from rdcompute.grid import load_grid, parse_scale
 
     wanted = load_grid(grid).scaled(parse_scale(scale or []))
     if dry_run:
         _print_plan(wanted, data_dir)
         return
-    summary = _compute(wanted, output, run_dir, data_dir, workers, device)
+    summary = _compute(wanted, output, run_dir, data_dir, workers, device, fail_fast)
     typer.echo(_last_line(summary))
     for message in list(dict.fromkeys(summary.failed.values()))[:5]:
         typer.echo(f"failed: {message}", err=True)
@@ -60,7 +66,13 @@ def compute(
 
 
 def _compute(
-    grid: Grid, output: Path, run_dir: Path | None, data_dir: Path | None, workers: int, device: str
+    grid: Grid,
+    output: Path,
+    run_dir: Path | None,
+    data_dir: Path | None,
+    workers: int,
+    device: str,
+    fail_fast: bool,
 ) -> Summary:
     from rdcli.progress import progress
     from rdcompute.compute import compute as compute_grid
@@ -76,6 +88,7 @@ def _compute(
                 n_workers=workers,
                 device=device,
                 listener=listener,
+                fail_fast=fail_fast,
             )
     except KeyboardInterrupt:
         where = run_dir or output.with_suffix(".run")

@@ -53,7 +53,7 @@ class Estimate:
 
     def line(self) -> str:
         left = self.seconds_left()
-        eta = f"ETA {_clock(left)}" if left is not None else "ETA unknown"
+        eta = f"ETA {clock(left)}" if left is not None else "ETA unknown"
         failed = f", {self.n_failed} failed" if self.n_failed else ""
         return f"{self.n_done}/{self.n_cells} cells{failed}, {eta}" + (f"; {self.current}" if self.current else "")
 
@@ -62,7 +62,7 @@ def _kind(cell: Cell) -> tuple[str, str]:
     return cell.dataset, cell.arch
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
     minutes, rest = divmod(int(seconds + 0.5), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"

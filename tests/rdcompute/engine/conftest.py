@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from rdcompute import assemble
+from rdcompute import provenance
 from rdcompute.compute import compute
 from rdcompute.grid import load_grid
 
@@ -28,9 +28,9 @@ def tiny_images(n_classes, n_train, n_test, size, channels, seed):
 @pytest.fixture(scope="session", autouse=True)
 def real_git_commit():
     """Give all cubes one commit, whatever happens to the checkout meanwhile; the real function is the value."""
-    real = assemble.git_commit
+    real = provenance.git_commit
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(assemble, "git_commit", lambda: "c0ffee")
+        patched.setattr(provenance, "git_commit", lambda: "c0ffee")
         yield real
 
 

@@ -1,0 +1,135 @@
+"""`rd status`, `rd assemble`, `rd retry`: run directories without their grid files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rdcli.compute import DataDir, needs_torch
+from rdstats.errors import InputError
+
+if TYPE_CHECKING:
+    from rdcompute.runs import ColumnState, Run
+
+RunPath = Annotated[Path, typer.Argument(help="A run directory of rd compute.", metavar="RUN")]
+
+
+def status(
+    run: RunPath,
+    cells: Annotated[bool, typer.Option("--cells", help="List every cell with its key.")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Print how far a run is: cells done, failed, unfinished and missing, time spent and left.
+
+    Example: rd status results.run
+    """
+    needs_torch("rd status")
+    from rdcompute.runs import column_states, failed_cells, open_run
+
+    found = open_run(run, data_dir)
+    states = column_states(found)
+    for line in _table(states):
+        typer.echo(line)
+    for cell, message in failed_cells(found):
+        typer.echo(f"failed: {cell.key[:12]} {cell.title}: {message}")
+    if cells:
+        for line in _cells(found):
+            typer.echo(line)
+
+
+def assemble(
+    run: RunPath,
+    output: Annotated[Path, typer.Option(help="The cube to write.")] = Path("partial.nc"),
+    data_dir: DataDir = None,
+) -> None:
+    """Write the cube of what is finished, at any time.
+
+    Example: rd assemble results.run --output partial.nc
+    """
+    needs_torch("rd assemble")
+    from rdcompute.compute import assemble_run
+    from rdcompute.runs import open_run
+
+    summary = assemble_run(open_run(run, data_dir), output, data_dir=data_dir)
+    typer.echo(f"cube: {output}, {summary.n_done} of {summary.n_cells} cells")
+
+
+def retry(
+    run: RunPath,
+    failed: Annotated[bool, typer.Option("--failed", help="All cells that failed (default).")] = False,
+    cell: Annotated[
+        list[str] | None, typer.Option(metavar="KEY", help="This cell; may be repeated.", show_default=False)
+    ] = None,
+    data_dir: DataDir = None,
+    workers: Annotated[int, typer.Option(help="Processes, one thread each.")] = 1,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps")] = "auto",
+) -> None:
+    """Compute cells that failed, or those named, once more.
+
+    Example: rd retry results.run --failed
+    """
+    needs_torch("rd retry")
+    from rdcli.progress import progress
+    from rdcompute.compute import retry as retry_cells
+    from rdcompute.runs import cells_named, failed_cells, open_run
+
+    if workers < 1:
+        raise InputError(f"--workers {workers}: a whole number from 1 is accepted")
+    found = open_run(run, data_dir)
+    wanted = cells_named(found, cell or [])
+    if failed or not cell:
+        wanted += [one for one, _ in failed_cells(found) if one not in wanted]
+    if not wanted:
+        typer.echo("nothing failed")
+        return
+    with progress(workers) as listener:
+        summary = retry_cells(
+            found, wanted, data_dir=data_dir, n_workers=workers, device=device, listener=listener
+        )  # fmt: skip
+    typer.echo(f"run: {run}, {summary.n_done} of {summary.n_cells} cells done; rd assemble {run} writes the cube")
+    if summary.failed:
+        typer.echo(f"rd: {len(summary.failed)} cells failed again; tracebacks in {run / 'failed'}", err=True)
+        raise typer.Exit(1)
+
+
+def _table(states: list[ColumnState]) -> list[str]:
+    rows: list[tuple[str, ...]] = [_HEAD]
+    rows += [
+        (s.dataset, s.arch, s.method, f"{s.done}/{s.n}", str(s.unfinished), str(s.failed), str(s.missing),
+         _clock(s.seconds), _clock(s.seconds_left)) for s in states
+    ]  # fmt: skip
+    left = [s.seconds_left for s in states]
+    total = None if None in left else sum(value for value in left if value is not None)
+    sums = [sum(getattr(s, name) for s in states) for name in ("done", "n", "unfinished", "failed", "missing")]
+    spent = sum(s.seconds for s in states)
+    rows.append(("all", "", "", f"{sums[0]}/{sums[1]}", *map(str, sums[2:]), _clock(spent), _clock(total)))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
+    return ["  ".join(map(_aligned, row, widths, range(len(row)))).rstrip() for row in rows]
+
+
+_HEAD = ("dataset", "arch", "method", "done", "unfinished", "failed", "missing", "spent", "left")
+
+
+def _aligned(text: str, width: int, column: int) -> str:
+    return text.ljust(width) if column < 3 else text.rjust(width)
+
+
+def _cells(run: Run) -> list[str]:
+    lines = []
+    for cell in run.plan.cells:
+        path = run.directory
+        state = (
+            "done" if path.cell_path(cell.key).is_file()
+            else "failed" if path.failure_path(cell.key).is_file()
+            else "unfinished" if path.checkpoint_path(cell.key).is_file() else "missing"
+        )  # fmt: skip
+        lines.append(f"{cell.key[:12]}  {state:10}  {cell.title}")
+    return lines
+
+
+def _clock(seconds: float | None) -> str:
+    from rdcli.progress import clock
+
+    return "unknown" if seconds is None else clock(seconds)

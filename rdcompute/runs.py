@@ -1,0 +1,148 @@
+"""What is in a run directory, without its grid file: how far it is, what failed, its cube, cells to be done again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rdcompute.grid import Grid
+from rdcompute.plan import Cell, Plan, make_plan
+from rdcompute.rundir import RunDirectory
+from rdstats.errors import InputError, nearest
+
+DENSE = "dense"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory with the plan that it belongs to."""
+
+    directory: RunDirectory
+    grid: Grid
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class ColumnState:
+    """How far a column is: all seeds and ratios of a dataset, an arch and a method (or its dense networks).
+
+    Attributes
+    ----------
+    n, done, failed, unfinished : cells; unfinished ones have a checkpoint, the rest is missing.
+    seconds : spent on finished cells.
+    seconds_left : what the others will take at the pace of the finished ones; None where no pace is known.
+    """
+
+    dataset: str
+    arch: str
+    method: str
+    n: int
+    done: int
+    failed: int
+    unfinished: int
+    seconds: float
+    seconds_left: float | None
+
+    @property
+    def missing(self) -> int:
+        return self.n - self.done - self.failed - self.unfinished
+
+
+def open_run(path: Path, data_dir: Path | None = None) -> Run:
+    """Open a run directory that is there.
+
+    Raises
+    ------
+    InputError
+        No run directory, one of another version, or one whose datasets are not found.
+    """
+    directory = RunDirectory.existing(path)
+    document = directory.manifest.get("document")
+    if not document:
+        raise InputError(f"run directory {path}: its grid is not in it; repeat rd compute with the grid file once")
+    grid = Grid.model_validate(document)
+    if grid.resolved() != directory.manifest["grid"]:
+        raise InputError(f"run directory {path}: made by a version with other defaults; give a new folder")
+    return Run(directory, grid, make_plan(grid, data_dir))
+
+
+def column_states(run: Run) -> list[ColumnState]:
+    """Return how far every column is, in the plan's order."""
+    columns: dict[tuple[str, str, str], list[Cell]] = {}
+    for cell in run.plan.cells:
+        columns.setdefault((cell.dataset_label, cell.arch, cell.method or DENSE), []).append(cell)
+    seconds = {cell.key: spent for cell in run.plan.cells if (spent := _seconds(run.directory, cell)) is not None}
+    pace = _pace(run.plan.cells, seconds)
+    return [_state(run.directory, names, cells, seconds, pace) for names, cells in columns.items()]
+
+
+def _state(
+    directory: RunDirectory, names: tuple[str, str, str], cells: Sequence[Cell], seconds: dict[str, float],
+    pace: dict[tuple[str, str], float],
+) -> ColumnState:  # fmt: skip
+    done = [cell for cell in cells if cell.key in seconds]
+    rest = [cell for cell in cells if cell.key not in seconds]
+    failed = [cell for cell in rest if directory.failure_path(cell.key).is_file()]
+    begun = [cell for cell in rest if cell not in failed and directory.checkpoint_path(cell.key).is_file()]
+    n_epochs, epoch = sum(cell.n_epochs for cell in rest), pace.get(names[:2])
+    left = 0.0 if not rest else None if epoch is None else epoch * n_epochs
+    spent = sum(seconds[cell.key] for cell in done)
+    return ColumnState(*names, len(cells), len(done), len(failed), len(begun), spent, left)
+
+
+def _pace(cells: Iterable[Cell], seconds: dict[str, float]) -> dict[tuple[str, str], float]:
+    """Return seconds per epoch of every dataset and arch that has finished cells."""
+    spent: dict[tuple[str, str], list[float]] = {}
+    for cell in cells:
+        if cell.key in seconds:
+            total = spent.setdefault((cell.dataset_label, cell.arch), [0.0, 0.0])
+            total[0] += seconds[cell.key]
+            total[1] += cell.n_epochs
+    return {name: total / epochs for name, (total, epochs) in spent.items()}
+
+
+def _seconds(directory: RunDirectory, cell: Cell) -> float | None:
+    """Return the seconds of a finished cell (0 where its twin cannot be read); None where it is not finished."""
+    if not directory.cell_path(cell.key).is_file():
+        return None
+    seconds = directory.readable(cell.key).get("seconds", 0.0)
+    return float(seconds) if isinstance(seconds, int | float) else 0.0
+
+
+def failed_cells(run: Run) -> list[tuple[Cell, str]]:
+    """Return the cells that failed, with the message of each."""
+    found = []
+    for cell in run.plan.cells:
+        path = run.directory.failure_path(cell.key)
+        if path.is_file() and not run.directory.cell_path(cell.key).is_file():
+            found.append((cell, _message(path)))
+    return found
+
+
+def _message(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_bytes())["error"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "its record cannot be read"
+
+
+def cells_named(run: Run, keys: Sequence[str]) -> list[Cell]:
+    """Return the cells with these keys, or beginnings of keys.
+
+    Raises
+    ------
+    InputError
+        A key that no cell has, or several have.
+    """
+    result = []
+    for key in keys:
+        found = [cell for cell in run.plan.cells if cell.key.startswith(key)]
+        if not found:
+            near = nearest(key, [cell.key for cell in run.plan.cells])
+            raise InputError(f"--cell {key}: no such cell{near}; rd status --cells lists them")
+        if len(found) > 1:
+            raise InputError(f"--cell {key}: {len(found)} cells begin so; give more of the key")
+        result += found
+    return result

@@ -1,0 +1,110 @@
+"""`rd status`, `rd assemble`, `rd retry`: run directories without their grid files."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rdstats
+from rdcompute.compute import compute
+from rdcompute.grid import load_grid
+from rdcompute.plan import make_plan
+from rdcompute.rundir import CellResult, RunDirectory
+from rdstats.cube import digest, open_cube
+
+
+def columns(text: str) -> dict[tuple[str, ...], list[str]]:
+    """The table of rd status: (dataset, arch, method) -> the rest of the row; "all" -> the sums."""
+    rows = [line.split() for line in text.splitlines()]
+    return {("all",) if row[0] == "all" else tuple(row[:3]): row[1 if row[0] == "all" else 3 :] for row in rows[1:]}
+
+
+@pytest.fixture
+def half_done(grid: Path, data_dir: Path, tmp_path: Path) -> Path:
+    """A run directory in which the first seed is finished, one cell failed and another is unfinished."""
+    loaded = load_grid(str(grid))
+    def only_first_seed(cells):
+        return [cell for cell in cells if cell.seed == 0]
+
+    compute(loaded, tmp_path / "half.nc", data_dir=data_dir, device="cpu", order=only_first_seed)
+    run = RunDirectory.existing(tmp_path / "half.run")
+    second = [cell for cell in make_plan(loaded, data_dir).cells if cell.seed == 1]
+    run.save_checkpoint(second[0].key, CellResult({}, {}))
+    run.save_failure(second[1].key, second[1].content(), "DivergedError: loss nan", "Traceback")
+    return run.path
+
+
+def test_status_counts_every_state(rd, half_done: Path, data_dir: Path) -> None:
+    assert rd("status", half_done, "--data-dir", data_dir) == 0
+    found = columns(rd.stdout)
+    assert found["bars", "lenet", "dense"][:4] == ["1/2", "1", "0", "0"]
+    assert found["bars", "lenet", "sham"][:4] == ["1/2", "0", "1", "0"]
+    assert found["bars", "lenet", "mp"][:4] == ["2/4", "0", "0", "2"]
+    assert found["all",][:4] == ["4/8", "1", "1", "2"]
+    assert "unknown" not in rd.stdout
+    assert "bars lenet seed 1 sham 1: DivergedError: loss nan" in rd.stdout
+    assert rd("status", half_done, "--data-dir", data_dir, "--cells") == 0
+    states = [line.split()[1] for line in rd.stdout.splitlines() if len(line.split("  ")[0]) == 12]
+    assert sorted(states) == ["done"] * 4 + ["failed"] + ["missing"] * 2 + ["unfinished"]
+
+
+def test_a_partial_cube_at_any_time(rd, half_done: Path, data_dir: Path, tmp_path: Path) -> None:
+    target = tmp_path / "partial.nc"
+    assert rd("assemble", half_done, "--output", target, "--data-dir", data_dir) == 0
+    assert rd.stdout == f"cube: {target}, 4 of 8 cells\n"
+    with open_cube(target) as cube, open_cube(tmp_path / "half.nc") as other:
+        status = cube["status"].sel({"method": "sham", "ratio": 1}).values.ravel().tolist()
+        assert status == [1, 2]
+        assert cube.attrs["device"] == other.attrs["device"] == "cpu"
+        assert cube.attrs["versions"] == other.attrs["versions"]
+        assert len(rdstats.slopes(cube)["seed"]) == 2
+
+
+def test_retry_and_assemble_give_the_cube_of_an_undisturbed_run(
+    rd, half_done: Path, grid: Path, data_dir: Path, tmp_path: Path
+) -> None:
+    compute(load_grid(str(grid)), tmp_path / "whole.nc", data_dir=data_dir, device="cpu")
+    assert rd("retry", half_done, "--failed", "--data-dir", data_dir, "--device", "cpu") == 0
+    assert "6 of 8 cells done" in rd.stdout  # the failed one, and the dense network that it needs
+    keys = [line.split()[0] for line in _cells(rd, half_done, data_dir) if "missing" in line]
+    assert len(keys) == 2
+    assert rd("retry", half_done, "--cell", keys[0], "--cell", keys[1], "--data-dir", data_dir) == 0
+    assert rd("retry", half_done, "--data-dir", data_dir) == 0
+    assert rd.stdout == "nothing failed\n"
+    assert rd("assemble", half_done, "--output", tmp_path / "end.nc", "--data-dir", data_dir) == 0
+    with open_cube(tmp_path / "whole.nc") as one, open_cube(tmp_path / "end.nc") as other:
+        assert digest(one) == digest(other)
+
+
+def _cells(rd, run: Path, data_dir: Path) -> list[str]:
+    assert rd("status", run, "--cells", "--data-dir", data_dir) == 0
+    return [line for line in rd.stdout.splitlines() if len(line.split("  ")[0]) == 12]
+
+
+def test_wrong_input_is_one_line(rd, half_done: Path, data_dir: Path, tmp_path: Path, cube: Path) -> None:
+    assert "holds no run.json" in rd.refused("status", tmp_path / "nothing")
+    assert "is a file, not a run directory; a cube is read by rd info" in rd.refused("status", cube)
+    done = _cells(rd, half_done, data_dir)[0].split()[0]
+    assert "is finished" in rd.refused("retry", half_done, "--cell", done, "--data-dir", data_dir)
+    wrong = done[:-1] + ("0" if done[-1] != "0" else "1")
+    assert "no such cell (did you mean" in rd.refused("retry", half_done, "--cell", wrong, "--data-dir", data_dir)
+    assert "--workers 0" in rd.refused("retry", half_done, "--workers", 0, "--data-dir", data_dir)
+    manifest = half_done / "run.json"
+    found = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**found, "run_schema": 99}))
+    assert "run schema 99" in rd.refused("status", half_done, "--data-dir", data_dir)
+    manifest.write_text(json.dumps({**found, "document": {}}))
+    assert "repeat rd compute with the grid file once" in rd.refused("status", half_done, "--data-dir", data_dir)
+
+
+def test_as_a_process(half_done: Path, data_dir: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "rdcli", "status", half_done, "--data-dir", data_dir],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert columns(done.stdout)["all",][0] == "4/8"
