@@ -63,30 +63,6 @@ class CellCheckpoint:
         except (KeyError, TypeError):  # another version's: it is only a shorter way
             return None
 
-    def due(self) -> bool: ...
-    def save(self, progress: Progress) -> None: ...
-
-
-class CellCheckpoint:
-    """The checkpoint of a cell in a run directory: one checked file, replaced whole, gone when the cell is done."""
-
-    def __init__(self, run: RunDirectory, key: str, every: float) -> None:
-        self._run, self._key, self._every = run, key, every
-        self._last = time.monotonic()
-
-    def load(self) -> Progress | None:
-        """Return where an earlier process was; None to start anew, also where its file is damaged."""
-        found = self._run.load_checkpoint(self._key)
-        if found is None:
-            return None
-        parts: dict[str, State] = {"model": {}, "momentum": {}, "best": {}}
-        for name, array in found.arrays.items():
-            part, _, own = name.partition("/")
-            parts[part][own] = torch.from_numpy(array)
-        meta = found.meta
-        history = tuple(EpochReport(**report) for report in meta["history"])
-        return Progress(**parts, kept_epoch=meta["kept_epoch"], val_loss=meta["val_loss"], history=history)
-
     def due(self) -> bool:
         """Return whether enough time has passed since the last checkpoint, or the beginning."""
         return time.monotonic() - self._last >= self._every
