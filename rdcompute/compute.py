@@ -46,6 +46,7 @@ def compute(
     listener: Callable[[Plan, int], Listener] | None = None,
     order: Callable[[Iterable[Cell]], Iterable[Cell]] = list,
     fail_fast: bool = False,
+    extend: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
 ) -> Summary:
     """Train, prune and fine-tune a grid and write its cube; finished cells of `run_dir` are not repeated.
@@ -55,6 +56,7 @@ def compute(
     output : the cube; replaced only when it holds this very grid.
     run_dir : finished cells; default: `output` with the suffix ``.run``.
     fail_fast : stop at the first cell that fails.
+    extend : go on in the run directory of a smaller grid, all of whose cells are in this one.
     checkpoint_every : seconds between the checkpoints of a training.
     listener : called with the plan and the number of finished cells; what it returns is told the progress.
 
@@ -69,14 +71,17 @@ def compute(
         raise InputError(f"--workers {n_workers}: a whole number from 1 is accepted")
     device = choose_device(device)
     plan = make_plan(grid, data_dir)
-    check_output(output, grid)
     run_dir = run_dir or output.with_suffix(".run")
+    check_output(output, grid, smaller=_grid_there(run_dir) if extend else None)
     if run_dir.absolute() == output.absolute():
         raise InputError(f"--output {output} is the run directory too; give another name or --run-dir")
     images = _images(plan, data_dir)
     checksums = _checksums(images)
     _check_same_data(output, checksums)
-    run = RunDirectory.open(run_dir, grid.resolved(), checksums, grid.document())
+    run = RunDirectory.open(
+        run_dir, grid.resolved(), checksums, document=grid.document(), cells=(cell.key for cell in plan.cells),
+        extend=extend,
+    )  # fmt: skip
     started = now()
     with run.writing():
         sweep_output(output)
@@ -174,8 +179,16 @@ def sweep_output(output: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def check_output(output: Path, grid: Grid) -> None:
-    """Refuse an output that cannot be written, or that holds anything but a cube of this grid."""
+def _grid_there(run_dir: Path) -> dict[str, Any] | None:
+    """Return the resolved grid of a run directory that is there, None where there is none."""
+    if not (run_dir / "run.json").is_file():
+        return None
+    found = RunDirectory.existing(run_dir).manifest.get("grid")
+    return found if isinstance(found, dict) else None
+
+
+def check_output(output: Path, grid: Grid, *, smaller: dict[str, Any] | None = None) -> None:
+    """Refuse an output that cannot be written, or that holds anything but a cube of this grid (or a smaller one)."""
     check_writable(output)
     if not output.exists():
         return
@@ -186,7 +199,7 @@ def check_output(output: Path, grid: Grid) -> None:
         raise InputError(f"--output {output} is there and would be lost: {error}; give another name") from None
     if found is None:
         raise InputError(f"--output {output} is there and would be lost: no cube of a grid; give another name")
-    if found != grid.resolved():
+    if found not in (grid.resolved(), smaller):
         differences = "; ".join(describe_differences(found, grid.resolved()))
         raise InputError(f"--output {output} belongs to a different grid: {differences}; give another name")
 

@@ -18,7 +18,7 @@ import io
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,14 @@ class RunDirectory:
 
     @classmethod
     def open(
-        cls, path: Path, resolved: dict[str, Any], checksums: dict[str, str], document: dict[str, Any] | None = None
+        cls,
+        path: Path,
+        resolved: dict[str, Any],
+        checksums: dict[str, str],
+        *,
+        document: dict[str, Any] | None = None,
+        cells: Iterable[str] = (),
+        extend: bool = False,
     ) -> RunDirectory:
         """Create the directory, or continue in it if it belongs to the same grid and data.
 
@@ -62,19 +69,24 @@ class RunDirectory:
         resolved : the grid with nothing left to defaults.
         checksums : of the datasets.
         document : the grid as it was written, for commands that have the run directory alone.
+        cells : keys of all its cells.
+        extend : take over the directory of a grid whose cells are all among `cells`.
 
         Raises
         ------
         InputError
             The folder holds something else, another grid (the message shows what differs), or cannot be written.
         """
-        manifest = {"run_schema": RUN_SCHEMA, "grid": resolved, "datasets": checksums, "document": document or {}}
+        manifest = {
+            "run_schema": RUN_SCHEMA, "grid": resolved, "datasets": checksums, "document": document or {},
+            "cells": sorted(cells),
+        }  # fmt: skip
         target = path / "run.json"
         try:
             if path.exists() and not path.is_dir():
                 raise InputError(f"run directory {path}: is a file; give the name of a folder")
             if target.is_file():
-                cls._check_same(path, _read_json(target), manifest)
+                cls._check_same(path, _read_json(target), manifest, extend=extend)
             elif path.is_dir() and not all(_is_leftover(entry) for entry in path.iterdir()):
                 raise InputError(f"run directory {path}: holds other files and no run.json; give a new or empty folder")
             path.mkdir(parents=True, exist_ok=True)
@@ -111,12 +123,20 @@ class RunDirectory:
             )
 
     @staticmethod
-    def _check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any]) -> None:
+    def _check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any], *, extend: bool = False) -> None:
         RunDirectory._check_schema(path, found)
         parts = ("grid", "datasets")
-        if any(found.get(part) != wanted[part] for part in parts):
-            differences = "; ".join(d for p in parts for d in describe_differences(found.get(p), wanted[p], p))
+        if all(found.get(part) == wanted[part] for part in parts):
+            return
+        differences = "; ".join(d for p in parts for d in describe_differences(found.get(p), wanted[p], p))
+        if not _grown(found, wanted):
             raise InputError(f"run directory {path} belongs to a different grid: {differences}; give another --run-dir")
+        if not extend:
+            n = len(set(wanted["cells"]) - set(found["cells"]))
+            raise InputError(
+                f"run directory {path} belongs to a smaller grid, {n} cells are new: {differences}; --extend computes "
+                "them here"
+            )
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -217,6 +237,12 @@ class RunDirectory:
         record = {"cell": content, "error": message, "traceback": trace.splitlines()}
         write_atomically(path, json.dumps(record, indent=1).encode())
         self.checkpoint_path(key).unlink(missing_ok=True)
+
+
+def _grown(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
+    """Return whether a grid has all cells of another, on the same data, and more."""
+    same_data = (found.get("datasets") or {}).items() <= wanted["datasets"].items()
+    return same_data and bool(found.get("cells")) and set(found["cells"]) < set(wanted["cells"])
 
 
 def sweep(folder: Path) -> int:

@@ -41,6 +41,9 @@ def compute(
                      metavar="seeds=N|epochs=F|train=F", show_default=False),
     ] = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first cell that fails.")] = False,
+    extend: Annotated[
+        bool, typer.Option("--extend", help="Go on in the run folder of a smaller grid, when cells were only added.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop; nothing is written.")] = False,
 ) -> None:  # fmt: skip
     """Train, prune and fine-tune a grid of networks and write its confusion-matrix cube.
@@ -56,7 +59,7 @@ def compute(
     if dry_run:
         _print_plan(wanted, data_dir)
         return
-    summary = _compute(wanted, output, run_dir, data_dir, workers, device, fail_fast)
+    summary = _compute(wanted, output, run_dir, data_dir, workers, device, fail_fast, extend)
     typer.echo(_last_line(summary))
     for message in list(dict.fromkeys(summary.failed.values()))[:5]:
         typer.echo(f"failed: {message}", err=True)
@@ -73,6 +76,7 @@ def _compute(
     workers: int,
     device: str,
     fail_fast: bool,
+    extend: bool,
 ) -> Summary:
     from rdcli.progress import progress
     from rdcompute.compute import compute as compute_grid
@@ -89,6 +93,7 @@ def _compute(
                 device=device,
                 listener=listener,
                 fail_fast=fail_fast,
+                extend=extend,
             )
     except KeyboardInterrupt:
         where = run_dir or output.with_suffix(".run")

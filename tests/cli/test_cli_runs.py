@@ -108,3 +108,24 @@ def test_as_a_process(half_done: Path, data_dir: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert columns(done.stdout)["all",][0] == "4/8"
+
+
+def test_a_grid_that_grew(rd, grid: Path, data_dir: Path, tmp_path: Path) -> None:
+    common = ("--grid", grid, "--output", tmp_path / "a.nc", "--data-dir", data_dir, "--device", "cpu")
+    assert rd("compute", *common, "--scale", "seeds=1") == 0
+    grid.write_text(grid.read_text().replace("ratio: [2, 4]", "ratio: [2, 4, 10]").replace("seeds: 2", "seeds: 1"))
+    line = rd.refused("compute", *common)
+    assert "belongs to a different grid" in line
+    assert rd("compute", *common, "--extend") == 0
+    assert "5 of 5 cells (4 were there already)" in rd.stdout
+
+
+def test_stop_at_the_first_failure(rd, grid: Path, data_dir: Path, tmp_path: Path) -> None:
+    grid.write_text(grid.read_text().replace("finetune: [[1, 0.05]]", "finetune: [[1, 1e30]]"))
+    common = ("--grid", grid, "--data-dir", data_dir, "--device", "cpu")
+    assert rd("compute", *common, "--output", tmp_path / "a.nc", "--fail-fast") == 1
+    assert "1 of 8 cells" in rd.stdout
+    assert "1 cells failed" in rd.stderr
+    assert rd("compute", *common, "--output", tmp_path / "b.nc") == 1
+    assert "2 of 8 cells" in rd.stdout
+    assert "6 cells failed" in rd.stderr

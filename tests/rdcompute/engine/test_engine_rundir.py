@@ -239,4 +239,9 @@ def test_differences_in_words():
     many = describe_differences({}, {str(i): i for i in range(9)}, limit=6)
     assert len(many) == 7
     assert many[-1] == "and 3 more"
-    assert describe_differences({"a": "x" * 100}, {"a": 1}) == [f'a: there "{"x" * 56}..., here 1']
+    assert describe_differences({"a": "x" * 200}, {"a": 1}) == [f'a: there "{"x" * 156}..., here 1']
+    long = list(range(100))
+    assert describe_differences({"s": long}, {"s": [*long[1:], 200]}) == ["s: only here [200], only there [0]"]
+    block, other = {"method": ["mp"]}, {"method": ["up"]}
+    assert describe_differences([block], [block, other], "e") == ['e: {"method": ["up"]} is new here']
+    assert describe_differences([block, other], [block], "e") == ['e: {"method": ["up"]} is only there']
