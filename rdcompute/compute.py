@@ -18,6 +18,7 @@ from rdcompute.rundir import RunDirectory
 from rdcompute.runner import CHECKPOINT_EVERY, Listener, run_cells
 from rdcompute.runs import Run, failed_cells
 from rdcompute.streams import stream
+from rdcompute.workers import worker_devices
 from rdstats.cube import open_cube
 from rdstats.errors import InputError, one_of
 from rdstats.files import check_writable, is_temporary
@@ -41,7 +42,8 @@ def compute(
     *,
     run_dir: Path | None = None,
     data_dir: Path | None = None,
-    n_workers: int = 1,
+    n_workers: int | str = 1,
+    workers_per_device: int = 1,
     device: str = "auto",
     listener: Callable[[Plan, int], Listener] | None = None,
     order: Callable[[Iterable[Cell]], Iterable[Cell]] = list,
@@ -55,6 +57,7 @@ def compute(
     ----------
     output : the cube; replaced only when it holds this very grid.
     run_dir : finished cells; default: `output` with the suffix ``.run``.
+    n_workers, workers_per_device : see `rdcompute.workers.worker_devices`; one worker is this process.
     fail_fast : stop at the first cell that fails.
     extend : go on in the run directory of a smaller grid, all of whose cells are in this one.
     checkpoint_every : seconds between the checkpoints of a training.
@@ -67,9 +70,8 @@ def compute(
     """
     from rdcompute.execute import choose_device
 
-    if n_workers < 1:
-        raise InputError(f"--workers {n_workers}: a whole number from 1 is accepted")
     device = choose_device(device)
+    devices = worker_devices(device, n_workers, workers_per_device)
     plan = make_plan(grid, data_dir)
     run_dir = run_dir or output.with_suffix(".run")
     check_output(output, grid, smaller=_grid_there(run_dir) if extend else None)
@@ -87,11 +89,11 @@ def compute(
         sweep_output(output)
         n_reused = sum(run.has(cell.key) for cell in plan.cells)
         failed = run_cells(
-            plan, run, data_dir=data_dir, device=device, n_workers=n_workers,
+            plan, run, data_dir=data_dir, devices=devices,
             listener=listener(plan, n_reused) if listener else None, order=order, fail_fast=fail_fast,
             checkpoint_every=checkpoint_every,
         )  # fmt: skip
-        provenance = {"started": started, "n_workers": n_workers, "datasets": checksums}
+        provenance = {"started": started, "n_workers": len(devices), "datasets": checksums}
         n_done = assemble(plan, run, images, output, device=device, provenance=provenance)
     return Summary(output, run_dir, len(plan.cells), n_done, n_reused, failed)
 
@@ -123,7 +125,8 @@ def retry(
     cells: Iterable[Cell],
     *,
     data_dir: Path | None = None,
-    n_workers: int = 1,
+    n_workers: int | str = 1,
+    workers_per_device: int = 1,
     device: str = "auto",
     listener: Callable[[Plan, int], Listener] | None = None,
 ) -> Summary:
@@ -148,13 +151,13 @@ def retry(
         while needed is not None:
             wanted[needed.key] = needed
             needed = needed.parent
-    device = choose_device(device)
+    devices = worker_devices(choose_device(device), n_workers, workers_per_device)
     with run.directory.writing():
         here = [cell for cell in run.plan.cells if cell.key in wanted]
         n_reused = sum(run.directory.has(cell.key) for cell in here)
         part = replace(run.plan, cells=tuple(here))
         failed = run_cells(
-            part, run.directory, data_dir=data_dir, device=device, n_workers=n_workers,
+            part, run.directory, data_dir=data_dir, devices=devices,
             listener=listener(part, n_reused) if listener else None,
         )  # fmt: skip
     n_done = sum(run.directory.has(cell.key) for cell in run.plan.cells)

@@ -7,10 +7,11 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -79,8 +80,9 @@ def run_cells(
     run: RunDirectory,
     *,
     data_dir: Path | None,
-    device: str,
+    device: str = "cpu",
     n_workers: int = 1,
+    devices: Sequence[str] = (),
     listener: Listener | None = None,
     order: Callable[[Iterable[Cell]], Iterable[Cell]] = list,
     fail_fast: bool = False,
@@ -90,7 +92,8 @@ def run_cells(
 
     Parameters
     ----------
-    n_workers : 1 computes in this process; more start as many processes (spawn), one thread each.
+    device, n_workers : 1 computes in this process; more start as many processes (spawn), one thread each.
+    devices : in place of these, the device of every worker.
     order : rearranges the cells that are to be computed; a parent always comes before its children.
     fail_fast : stop at the first failure; cells under way are left at their last checkpoint.
     checkpoint_every : seconds between the checkpoints of a training.
@@ -103,12 +106,13 @@ def run_cells(
     done = {cell.key for cell in plan.cells if run.has(cell.key)}
     schedule = Schedule([c for c in order(plan.cells) if c.key not in done], done)
     if schedule.waiting:
-        how = (data_dir, device, checkpoint_every, circumstances(device))
-        job = _Job(schedule, run, how, listener or Silent(), fail_fast)
-        if n_workers == 1:
+        places = tuple(devices) or (device,) * n_workers
+        hows = [(data_dir, place, checkpoint_every, circumstances(place)) for place in places]
+        job = _Job(schedule, run, hows, listener or Silent(), fail_fast)
+        if len(hows) == 1:
             _run_here(job)
         else:
-            _run_in_processes(job, min(n_workers, len(schedule.waiting)))
+            _run_in_processes(job, min(len(hows), len(schedule.waiting)))
     return schedule.failed
 
 
@@ -118,7 +122,7 @@ class _Job:
 
     schedule: Schedule
     run: RunDirectory
-    how: How
+    hows: list[How]
     listener: Listener
     fail_fast: bool
 
@@ -152,7 +156,7 @@ def _describe(error: BaseException) -> tuple[str, str]:
 
 
 def _run_here(job: _Job) -> None:
-    worker = _worker(job.run, job.how)
+    worker = _worker(job.run, job.hows[0])
     while (cell := job.next_cell()) is not None:
         job.listener.started(cell)
         try:
@@ -180,6 +184,7 @@ class _Hand:
 
     pipe: Connection
     process: BaseProcess
+    place: int
     cell: Cell | None = None
     ready: bool = False
 
@@ -194,7 +199,7 @@ def _run_in_processes(job: _Job, n: int) -> None:
                     break
                 _give(hand, cell, job)
             while len(hands) < n and (cell := job.next_cell()) is not None:
-                hands.append(_start(job))
+                hands.append(_start(job, _free_place(hands)))
                 _give(hands[-1], cell, job)
             if (job.fail_fast and job.schedule.failed) or not any(hand.cell for hand in hands):
                 return
@@ -276,16 +281,22 @@ def _hands(job: _Job) -> Iterator[list[_Hand]]:
             hand.process.join()
 
 
-def _start(job: _Job) -> _Hand:
+def _free_place(hands: Sequence[_Hand]) -> int:
+    """Return the lowest place that no worker has: a replacement takes the device of the one that died."""
+    taken = {hand.place for hand in hands}
+    return next(i for i in count() if i not in taken)
+
+
+def _start(job: _Job, place: int) -> _Hand:
     context = get_context("spawn")
     ours, theirs = context.Pipe()
     held, lifeline = context.Pipe()
-    arguments = (theirs, lifeline, job.run, job.how)
+    arguments = (theirs, lifeline, job.run, job.hows[place])
     process = context.Process(target=_work, args=arguments, daemon=True)
     process.start()
     theirs.close()
     lifeline.close()
-    hand = _Hand(ours, process)
+    hand = _Hand(ours, process, place)
     hand.process.lifeline = held  # type: ignore[attr-defined]  # open as long as the process is known here
     return hand
 

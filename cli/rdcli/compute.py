@@ -20,6 +20,20 @@ DataDir = Annotated[
 ]
 
 
+Workers = Annotated[
+    str, typer.Option(metavar="N|auto", help="Processes, one thread each; auto: one a core, or a GPU.")
+]
+PerDevice = Annotated[int, typer.Option(help="Processes that share a GPU with --workers auto.")]
+
+
+def number_of(workers: tuple[str, int], device: str) -> int:
+    """Return how many workers a number and a number per device come to."""
+    from rdcompute.execute import choose_device
+    from rdcompute.workers import worker_devices
+
+    return len(worker_devices(choose_device(device), *workers))
+
+
 def needs_torch(command: str) -> None:
     """Say how to install what a command needs, where it is not there."""
     if find_spec("torch") is None:
@@ -33,7 +47,8 @@ def compute(
         Path | None, typer.Option(help="Folder of finished cells. [default: OUTPUT with .run]", show_default=False)
     ] = None,
     data_dir: DataDir = None,
-    workers: Annotated[int, typer.Option(help="Processes, one thread each.")] = 1,
+    workers: Workers = "1",
+    workers_per_device: PerDevice = 1,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps")] = "auto",
     scale: Annotated[
         list[str] | None,
@@ -59,7 +74,7 @@ def compute(
     if dry_run:
         _print_plan(wanted, data_dir)
         return
-    summary = _compute(wanted, output, run_dir, data_dir, workers, device, fail_fast, extend)
+    summary = _compute(wanted, output, run_dir, data_dir, (workers, workers_per_device), device, fail_fast, extend)
     typer.echo(_last_line(summary))
     for message in list(dict.fromkeys(summary.failed.values()))[:5]:
         typer.echo(f"failed: {message}", err=True)
@@ -73,7 +88,7 @@ def _compute(
     output: Path,
     run_dir: Path | None,
     data_dir: Path | None,
-    workers: int,
+    workers: tuple[str, int],
     device: str,
     fail_fast: bool,
     extend: bool,
@@ -83,13 +98,14 @@ def _compute(
     from rdcompute.runner import WorkerDiedError
 
     try:
-        with progress(workers) as listener:
+        with progress(number_of(workers, device)) as listener:
             return compute_grid(
                 grid,
                 output,
                 run_dir=run_dir,
                 data_dir=data_dir,
-                n_workers=workers,
+                n_workers=workers[0],
+                workers_per_device=workers[1],
                 device=device,
                 listener=listener,
                 fail_fast=fail_fast,

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdcli.compute import DataDir, needs_torch
-from rdstats.errors import InputError
+from rdcli.compute import DataDir, PerDevice, Workers, needs_torch, number_of
 
 if TYPE_CHECKING:
     from rdcompute.runs import ColumnState, Run
@@ -63,7 +62,8 @@ def retry(
         list[str] | None, typer.Option(metavar="KEY", help="This cell; may be repeated.", show_default=False)
     ] = None,
     data_dir: DataDir = None,
-    workers: Annotated[int, typer.Option(help="Processes, one thread each.")] = 1,
+    workers: Workers = "1",
+    workers_per_device: PerDevice = 1,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps")] = "auto",
 ) -> None:
     """Compute cells that failed, or those named, once more.
@@ -75,8 +75,6 @@ def retry(
     from rdcompute.compute import retry as retry_cells
     from rdcompute.runs import cells_named, failed_cells, open_run
 
-    if workers < 1:
-        raise InputError(f"--workers {workers}: a whole number from 1 is accepted")
     found = open_run(run, data_dir)
     wanted = cells_named(found, cell or [])
     if failed or not cell:
@@ -84,9 +82,10 @@ def retry(
     if not wanted:
         typer.echo("nothing failed")
         return
-    with progress(workers) as listener:
+    with progress(number_of((workers, workers_per_device), device)) as listener:
         summary = retry_cells(
-            found, wanted, data_dir=data_dir, n_workers=workers, device=device, listener=listener
+            found, wanted, data_dir=data_dir, n_workers=workers, workers_per_device=workers_per_device, device=device,
+            listener=listener,
         )  # fmt: skip
     typer.echo(f"run: {run}, {summary.n_done} of {summary.n_cells} cells done; rd assemble {run} writes the cube")
     if summary.failed:
