@@ -14,12 +14,13 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from rdstats._labelled import SEED, is_control
+from rdstats._labelled import is_control
 from rdstats.analysis import Analysis
 from rdstats.array.control import CLAIMS
 from rdstats.control import NOT_CHECKED, NOT_SUPPORTED
 from rdstats.records import Record, control_records, slope_records
-from rdstats.report.phrases import all_text, cell_phrase, cells_phrase, join, method_of, plural, range_text, span
+from rdstats.report.basis import basis_sentence, control_slopes, slopes_sentence
+from rdstats.report.phrases import all_text, cell_phrase, cells_phrase, join, method_of, plural, range_text
 from rdstats.tables.table import interval, number
 
 MIN_SEEDS = 5
@@ -269,43 +270,3 @@ def _few_seeds(records: Sequence[Record]) -> tuple[str, str, str] | None:
     third = "Everything else is undecided" if gone else "Everything is undecided"
     parts = [f"{_GONE.format(gone)[0].upper()}{_GONE.format(gone)[1:]}." if gone else "", f"{third}: too few seeds."]
     return first, "Nothing is shown to be unchanged, either.", " ".join(part for part in parts if part)
-
-
-def slopes_sentence(records: Sequence[Record]) -> str:
-    """Return the range of mean slopes beside the expected ones and the control's; collapsed cells left out.
-
-    It ends with what a slope below 1 can show here.
-    """
-    pruned = [record for record in records if not is_control(method_of(record))]
-    sound = [record for record in pruned if not str(record["verdict"]).startswith(COLLAPSED)]
-    slopes = range_text(record["mean"] for record in sound)
-    if not slopes:
-        return ""
-    expected = range_text(record["expected"] for record in sound if record["mean"] is not None)
-    beside = f" ({expected} expected from accuracy alone)" if expected else ""
-    return f"Mean slopes after pruning: {slopes}{beside}{_control_part(control_slopes(records))}"
-
-
-def _control_part(means: Sequence[float]) -> str:
-    no_evidence = "no evidence of a corrective effect"
-    if not means:
-        return f". A slope below 1 may come from fine-tuning alone and is by itself {no_evidence}."
-    text = f"; the control's: {range_text(means)}"
-    if min(means) >= 1:
-        return f"{text}."
-    return f"{text}, so slopes below 1 occur without pruning too: by themselves {no_evidence}."
-
-
-def control_slopes(records: Sequence[Record]) -> list[float]:
-    """Return the mean slope of every control."""
-    return [r["mean"] for r in records if is_control(method_of(r)) and r["mean"] is not None]
-
-
-def basis_sentence(analysis: Analysis, records: Sequence[Record]) -> str:
-    """Return seeds and test images per class, and what the statements are conditional on."""
-    ns = sorted({record["n"] for record in records if record["n"]})
-    seeds = span(ns or [analysis.slopes.sizes.get(SEED, 1)])
-    return (
-        f"Basis: {seeds} seed{'' if seeds == '1' else 's'}, {span(analysis.test_images_per_class)} test images per "
-        "class, this test set only."
-    )

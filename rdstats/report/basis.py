@@ -1,0 +1,53 @@
+"""What the sentences of a finding rest on: slopes beside what accuracy and the control alone give, seeds, images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rdstats._labelled import SEED, is_control
+from rdstats.analysis import Analysis
+from rdstats.array.control import CLAIMS
+from rdstats.records import Record
+from rdstats.report.phrases import method_of, range_text, span
+
+COLLAPSED = CLAIMS[0]
+
+
+def slopes_sentence(records: Sequence[Record]) -> str:
+    """Return the range of mean slopes beside the expected ones and the control's; collapsed cells left out.
+
+    It ends with what a slope below 1 can show here.
+    """
+    pruned = [record for record in records if not is_control(method_of(record))]
+    sound = [record for record in pruned if not str(record["verdict"]).startswith(COLLAPSED)]
+    slopes = range_text(record["mean"] for record in sound)
+    if not slopes:
+        return ""
+    expected = range_text(record["expected"] for record in sound if record["mean"] is not None)
+    beside = f" ({expected} expected from accuracy alone)" if expected else ""
+    return f"Mean slopes after pruning: {slopes}{beside}{_control_part(control_slopes(records))}"
+
+
+def _control_part(means: Sequence[float]) -> str:
+    no_evidence = "no evidence of a corrective effect"
+    if not means:
+        return f". A slope below 1 may come from fine-tuning alone and is by itself {no_evidence}."
+    text = f"; the control's: {range_text(means)}"
+    if min(means) >= 1:
+        return f"{text}."
+    return f"{text}, so slopes below 1 occur without pruning too: by themselves {no_evidence}."
+
+
+def control_slopes(records: Sequence[Record]) -> list[float]:
+    """Return the mean slope of every control."""
+    return [r["mean"] for r in records if is_control(method_of(r)) and r["mean"] is not None]
+
+
+def basis_sentence(analysis: Analysis, records: Sequence[Record]) -> str:
+    """Return seeds and test images per class, and what the statements are conditional on."""
+    ns = sorted({record["n"] for record in records if record["n"]})
+    seeds = span(ns or [analysis.slopes.sizes.get(SEED, 1)])
+    return (
+        f"Basis: {seeds} seed{'' if seeds == '1' else 's'}, {span(analysis.test_images_per_class)} test images per "
+        "class, this test set only."
+    )
