@@ -123,11 +123,12 @@ def against_control(
     - ``corrected, corrected_interval, corrected_estimator, corrected_reason``: sampling-corrected delta, and
       ``support`` of the raw verdict by it (``supported``, ``not supported``, ``not checked``; empty where the
       raw interval holds 0);
+    - ``control_collapsed``: 1 where over a tenth of the control's networks is degenerate;
     - ``claim``: "intensified" needs delta > 0 and a grown spread, "de-intensified" both below 0; delta alone
       is "changed relative to the control, spread undecided"; before these come "collapsed" (over a tenth of
       the networks degenerate) and "practically none" (of the corrected difference, too, where it is known);
-      everything else, a raw verdict that the corrected one does not support, and "changed" without a
-      corrected one, is "undecided".
+      everything else, a raw verdict that the corrected one does not support, "changed" without a
+      corrected one, and whatever is compared with a collapsed control, is "undecided".
 
     Raises
     ------
@@ -145,7 +146,8 @@ def against_control(
         control = str(differences["control"].sel({METHOD: method}).item())
         part = differences.sel({METHOD: [method]})
         own = difference_terms(terms, method, control) if terms is not None else None
-        parts.append(_compare(slopes.sel({METHOD: [method]}), part, own, level, margin).assign(control=control))
+        gone = collapsed(degenerate_counts(control_arm(slopes, control)))
+        parts.append(_compare(slopes.sel({METHOD: [method]}), part, own, level, margin, gone).assign(control=control))
     result = _along_methods(parts)
     return result.assign_attrs(slopes.attrs, level=level, margin=margin, pair_by=differences.attrs["pair_by"])
 
@@ -155,7 +157,12 @@ def _along_methods(parts: list[xr.Dataset]) -> xr.Dataset:
 
 
 def _compare(
-    pruned: xr.Dataset, differences: xr.Dataset, terms: xr.Dataset | None, level: float, margin: float
+    pruned: xr.Dataset,
+    differences: xr.Dataset,
+    terms: xr.Dataset | None,
+    level: float,
+    margin: float,
+    control_collapsed: xr.DataArray,
 ) -> xr.Dataset:
     k = family_size(pruned)
     delta = t_intervals(differences["delta"], level=level, k=k)
@@ -179,6 +186,10 @@ def _compare(
     support = result["support"].values
     doubted = np.isin(words, array.CLAIMS[2:5]) & (support == NOT_SUPPORTED)
     doubted |= (words == array.CLAIMS[4]) & (support == NOT_CHECKED)
+    # nothing can be compared with networks that are no classifiers
+    useless = control_collapsed.broadcast_like(gone).transpose(*dims)
+    doubted |= useless.values & (words != array.CLAIMS[0])
+    result["control_collapsed"] = useless.astype(int)
     words = np.where(doubted, array.CLAIMS[-1], words)
     there = (pruned["reason"] != "missing").any(SEED).transpose(*dims)
     result["claim"] = (dims, np.where(there.values, np.asarray(words, object), ""))

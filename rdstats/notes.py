@@ -82,6 +82,10 @@ def control_notes(networks: xr.Dataset, control: xr.Dataset | None, *, silent: b
     if alone:
         them = "it" if len(alone) == 1 else "them"
         notes.append(f"no control (sham at ratio 1) here for {', '.join(alone)}: nothing is claimed for {them}")
+    if control is not None:
+        gone = (control["control_collapsed"] == 1) & planned(networks).sel({"method": control["method"]})
+        if n := int(gone.sum()):
+            notes.append(f"the control collapsed: nothing is claimed for the {n} cells that are compared with it")
     if control is not None and "support" in control:
         n = int((control["support"] == "not supported").sum())
         if n:

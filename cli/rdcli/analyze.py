@@ -126,6 +126,7 @@ def analyze(
     from rdcli.errors import refuse_same, write_text
     from rdstats.files import check_writable, write_document
     from rdstats.tables import FORMATS, TABLES, render
+    from rdstats.tables.escape import one_line
     from rdstats.tables.registry import absent, chosen
 
     check("--format", format, FORMATS)
@@ -157,7 +158,7 @@ def analyze(
         if format in ("csv", "json"):
             asked = chosen(table, format, analysis) if table else ()
             for note in (*analysis.warnings, *absent(analysis, asked)):
-                typer.echo(f"rd: note: {note}", err=True)
+                typer.echo(f"rd: note: {one_line(note)}", err=True)
         write_text(document, output)
 
 

@@ -55,6 +55,7 @@ def plot(
     from rdstats.charts import plot as draw
     from rdstats.charts.export import check_ending
     from rdstats.charts.theme import MODES
+    from rdstats.tables.escape import one_line
 
     if figure:
         check("--figure", figure, FIGURES)
@@ -81,7 +82,7 @@ def plot(
             return
         save_chart(draw(analysis, figure, by=by), target, mode=theme, title=_title(analysis, figure))
         for note in analysis.warnings:
-            typer.echo(f"rd: note: {note}", err=True)
+            typer.echo(f"rd: note: {one_line(note)}", err=True)
     typer.echo(f"{figure}: {target}")
 
 

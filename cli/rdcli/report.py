@@ -55,6 +55,7 @@ def report(
     from rdstats.files import check_writable
     from rdstats.report import FORMATS, analyze_for_report, finding
     from rdstats.report.checks import is_skipped
+    from rdstats.tables.escape import one_line
 
     check("--format", format, FORMATS)
     target = Path("report.html") if output is None and format == "html" else output
@@ -69,6 +70,6 @@ def report(
         write_text(document, target)
         if target is None:
             for note in (line for line in analysis.warnings if not is_skipped(line)):
-                typer.echo(f"rd: note: {note}", err=True)
+                typer.echo(f"rd: note: {one_line(note)}", err=True)
         else:
-            typer.echo(f"cube:   {cube}\nreport: {target}\n\n{finding(analysis)}")
+            typer.echo(f"cube:   {cube}\nreport: {target}\n\n{one_line(finding(analysis))}")

@@ -31,6 +31,7 @@ from rdstats.records import Record, bounds
 Y_TITLE = "slope alpha minus the control's slope"
 _NAMES = (
     "mean", "lower", "upper", "n", "claim", "control", "control_slope", "log_spread", "support", "slope", "expected",
+    "control_collapsed",
 )  # fmt: skip
 
 
@@ -82,7 +83,7 @@ def _row(record: Record, x: dict[tuple[str, float], float], by: str) -> Row:
         "lower": record["lower"], "upper": record["upper"], "n": record["n"], "claim": record["claim"],
         "control": record["control"], "control_slope": record["control_slope"],
         "log_spread": record["log_spread"], "slope": record["slope"], "expected": record["expected"],
-        "collapsed": record["claim"] == "collapsed",
+        "collapsed": record["claim"] == "collapsed" or bool(record["control_collapsed"]),
     }  # fmt: skip
 
 

@@ -67,7 +67,8 @@ def class_figure(analysis: Analysis) -> xr.Dataset:
 
 def _directions(result: xr.Dataset, analysis: Analysis) -> xr.DataArray:
     lower, upper = (result["interval"].sel(ci_bound=end, drop=True) for end in ("lower", "upper"))
-    loses, wins = upper < 0, lower > 0
+    known = result["reason"] == ""  # a change that is the same in every seed tells nothing of chance
+    loses, wins = known & (upper < 0), known & (lower > 0)
     if "p_corrected" in result:
         differs = result["p_corrected"] < 1 - analysis.summary.attrs["level"]
         loses, wins = differs & (result["change"] < 0), differs & (result["change"] > 0)

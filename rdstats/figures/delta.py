@@ -11,7 +11,7 @@ from rdstats.figures.common import figure
 
 _NAMES = (
     "mean", "interval", "n", "k", "claim", "control", "control_slope", "log_spread", "log_spread_interval", "corrected",
-    "support", "reason", "slope", "expected",
+    "support", "reason", "slope", "expected", "control_collapsed",
 )  # fmt: skip
 
 

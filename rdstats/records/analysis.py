@@ -23,7 +23,7 @@ _CONTROL = (
     "control", "mean", "sd", "n", "lower", "upper", "log_spread", "log_spread_lower", "log_spread_upper",
     "control_slope", "p_equivalent", "k", "claim", "reason", "level", "corrected", "corrected_lower",
     "corrected_upper", "corrected_estimator", "corrected_reason", "support", "slope_ratio", "slope_ratio_lower",
-    "slope_ratio_upper", "slope_ratio_form", "g_av", "d_z",
+    "slope_ratio_upper", "slope_ratio_form", "g_av", "d_z", "control_collapsed",
 )  # fmt: skip
 _CONTROL_WITHOUT = ("mean", "n", "lower", "upper", "claim")
 _CONTROL_BOUNDS = bounds(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rdstats._labelled import SEED, is_control
+from rdstats._text import visible
 from rdstats.analysis import Analysis
 from rdstats.array.control import CLAIMS
 from rdstats.records import Record
-from rdstats.report.phrases import method_of, range_text, span
+from rdstats.report.phrases import method_of, place_of, range_text, span
 
 COLLAPSED = CLAIMS[0]
 
@@ -39,8 +40,9 @@ def _control_part(means: Sequence[float]) -> str:
 
 
 def control_slopes(records: Sequence[Record]) -> list[float]:
-    """Return the mean slope of every control."""
-    return [r["mean"] for r in records if is_control(method_of(r)) and r["mean"] is not None]
+    """Return the mean slope of every control that has not collapsed."""
+    sound = [record for record in records if not str(record["verdict"]).startswith(COLLAPSED)]
+    return [r["mean"] for r in sound if is_control(method_of(r)) and r["mean"] is not None]
 
 
 def basis_sentence(analysis: Analysis, records: Sequence[Record]) -> str:
@@ -51,3 +53,19 @@ def basis_sentence(analysis: Analysis, records: Sequence[Record]) -> str:
         f"Basis: {seeds} seed{'' if seeds == '1' else 's'}, {span(analysis.test_images_per_class)} test images per "
         "class, this test set only."
     )
+
+
+def family_sentence(analysis: Analysis, records: Sequence[Record]) -> str:
+    """Return over which comparisons the intervals hold together, and what was selected before that."""
+    columns = {(method_of(record), place_of(record)) for record in records}
+    ks = sorted({int(record["k"]) for record in records if record["k"]})
+    parts = []
+    if len(columns) > 1 and ks:
+        ratios = f"{span(ks)} ratio{'s' if ks[-1] > 1 else ''}"
+        parts.append(
+            f"Intervals hold together over the {ratios} of one method, not over all {len(columns)} columns: of many, "
+            "some will be wrong."
+        )
+    if selected := analysis.counts.attrs.get("selected"):
+        parts.append(f"Selected part only ({visible(str(selected))}): intervals count what is selected.")
+    return " ".join(parts)

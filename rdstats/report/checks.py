@@ -138,7 +138,7 @@ _KINDS = (
     _Kind("Collapsed networks", ("degenerate networks",), _degenerate),
     _Kind("Undefined scores", ("undefined_class",), lambda _: "every class of every network has a score"),
     _Kind("Pairing", ("paired by the label",), _pairs),
-    _Kind("Control", ("no control",), _controls),
+    _Kind("Control", ("no control", "the control collapsed"), _controls),
     _Kind("Class sizes", ("test classes differ in size",), _sizes),
     _Kind("Strength of the test set", ("test set too weak", "not supported by the sampling"), _strength),
     _Kind("Achieved ratios", ("achieved ratios differ",), _ratios),

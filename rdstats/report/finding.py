@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from rdstats._labelled import is_control
 from rdstats.analysis import Analysis
 from rdstats.array.control import CLAIMS
-from rdstats.control import NOT_CHECKED, NOT_SUPPORTED
+from rdstats.control import NOT_CHECKED, NOT_SUPPORTED, controlled_methods
 from rdstats.records import Record, control_records, slope_records
-from rdstats.report.basis import basis_sentence, control_slopes, slopes_sentence
+from rdstats.report.basis import basis_sentence, control_slopes, family_sentence, slopes_sentence
 from rdstats.report.phrases import all_text, cell_phrase, cells_phrase, join, method_of, plural, range_text
 from rdstats.tables.table import interval, number
 
@@ -60,8 +60,8 @@ def findings(analysis: Analysis) -> Finding:
     analysis : result of `rdstats.analyze`.
     """
     records, slopes = control_records(analysis), slope_records(analysis)
-    basis = [slopes_sentence(slopes), basis_sentence(analysis, records or slopes)]
-    three = _nothing(slopes) or _without_control(records, slopes) or _few_seeds(records) or (
+    basis = [slopes_sentence(slopes), basis_sentence(analysis, records or slopes), family_sentence(analysis, records)]
+    three = _nothing(slopes) or _without_control(analysis, records, slopes) or _few_seeds(records) or (
         intensified_sentence(analysis, records, slopes), unchanged_sentence(analysis, records, slopes),
         undecided_sentence(records, slopes),
     )  # fmt: skip
@@ -155,10 +155,14 @@ def _in(found: Sequence[Record], records: Sequence[Record], word: str) -> str:
 
 def reason_undecided(record: Record) -> str:
     """Return why a cell is undecided, in words that fit any number of cells; the first that applies."""
-    if (record["n"] or 0) < MIN_SEEDS:
+    if record["control_collapsed"]:
+        return "the control collapsed, so there is nothing to compare with"
+    if not record["n"]:
+        return "the control has no result"
+    if record["n"] < MIN_SEEDS:
         return f"too few seeds ({MIN_SEEDS} are needed)"
-    if record["lower"] is None:
-        return "no variation between the seeds"
+    if record["reason"]:
+        return "all seeds give one difference"
     away = record["lower"] > 0 or record["upper"] < 0
     if word_of(record) == CHANGED:
         return "the slope changed, but the interval of the spread contains 0"
@@ -176,7 +180,8 @@ def _why(found: Sequence[Record]) -> str:
     reasons = [reason_undecided(record) for record in found]
     several = len(set(reasons)) > 1
     parts = [f"{reason}{f' ({reasons.count(reason)})' if several else ''}" for reason in dict.fromkeys(reasons)]
-    halves = [(record["upper"] - record["lower"]) / 2 for record in found if record["lower"] is not None]
+    usual = [record for record in found if record["lower"] is not None and not record["reason"]]
+    halves = [(record["upper"] - record["lower"]) / 2 for record in usual if not record["control_collapsed"]]
     reach = f"; intervals reach ±{range_text(halves).replace(' to ', ' to ±')} around the differences" if halves else ""
     return f"{join(parts)}{reach}"
 
@@ -198,7 +203,7 @@ def _clearest(
     return (
         f"{subject} slope{_slope_and_expected(best, slopes)} lies {by} ({level} simultaneous interval of the "
         f"difference {interval(best['lower'], best['upper'])}) and balances spread "
-        f"{number(math.exp(best['log_spread']), 2)} times as far"
+        f"{number(math.exp(best['log_spread']), 2)} times as far as the control's"
     )
 
 
@@ -244,14 +249,18 @@ def _nothing(slopes: Sequence[Record]) -> tuple[str, str, str] | None:
     return None
 
 
-def _without_control(records: Sequence[Record], slopes: Sequence[Record]) -> tuple[str, str, str] | None:
+def _without_control(
+    analysis: Analysis, records: Sequence[Record], slopes: Sequence[Record]
+) -> tuple[str, str, str] | None:
     if records:
         return None
+    there = bool(controlled_methods(analysis.slopes))
+    why = "The control is not in use here, as was asked" if there else "There is no control here"
     pruned = [record for record in slopes if not is_control(method_of(record))]
     n = sum(str(record["verdict"]).startswith(COLLAPSED) for record in pruned)
     gone = f" Networks collapsed (no classifiers any more) in {plural(n, 'cell')} of the grid." if n else ""
     return (
-        "There is no control here (the same fine-tuning without pruning), so no claim about pruning is made.",
+        f"{why} (the same fine-tuning without pruning), so no claim about pruning is made.",
         "Nothing is shown to be unchanged, either: the slopes are descriptive.",
         f"Everything about pruning is undecided.{gone}",
     )
@@ -260,8 +269,11 @@ def _without_control(records: Sequence[Record], slopes: Sequence[Record]) -> tup
 def _few_seeds(records: Sequence[Record]) -> tuple[str, str, str] | None:
     """Return that no claim is made, and where networks collapsed, which needs no inference."""
     n = max((record["n"] or 0 for record in records), default=0)
-    if n >= MIN_SEEDS:
+    if n >= MIN_SEEDS or any(record["control_collapsed"] for record in records):
         return None
+    if not n and any(word_of(record) == UNDECIDED for record in records):
+        first = "The control (the same fine-tuning without pruning) has no result, so no claim is made."
+        return first, "Nothing is shown to be unchanged, either.", "Everything is undecided: the control has no result."
     first = (
         f"Too few seeds ({n}; {MIN_SEEDS} are needed) to compare pruning with the same fine-tuning without "
         "it (the control), so no claim is made."

@@ -45,7 +45,7 @@ def class_changes(analysis: Analysis) -> list[Change]:
     records = [record for record in class_records(analysis) if record["change"] is not None]
     if all(record["lower"] is None for record in records):
         return []
-    return [Change(r, r["change"], r["lower"] is not None and (r["lower"] > 0 or r["upper"] < 0)) for r in records]
+    return [Change(r, r["change"], not r["reason"] and (r["lower"] > 0 or r["upper"] < 0)) for r in records]
 
 
 def largest(changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
@@ -89,7 +89,11 @@ def _column_sentence(cells: Mapping[str, list[Change]], slopes: Mapping[Place, R
     quiet = [ratio for ratio in sound if not any(change.sure for change in cells[ratio])]
     parts = []
     if sound and sound[-1] not in quiet:
-        parts.append(_told(f"{_at([sound[-1]], cells)}{_accuracy(own[sound[-1]])}", _sentence(cells[sound[-1]])))
+        where, last = _at([sound[-1]], cells), cells[sound[-1]]
+        accuracy = _accuracy(own[sound[-1]])
+        beyond = _beyond(last, own[sound[-1]])
+        text = _sentence(last).removesuffix(".") + beyond
+        parts.append(_told(f"{where}{accuracy}", text) if where else f"{_told('', text)[:-1]}{accuracy}.")
     groups: dict[str, list[str]] = {}
     for ratio in sound[:-1]:
         if ratio not in quiet:
@@ -103,7 +107,8 @@ def _column_sentence(cells: Mapping[str, list[Change]], slopes: Mapping[Place, R
 
 
 def _told(where: str, what: str) -> str:
-    return f"{where}: {what}" if where else f"{what[0].upper()}{what[1:]}"
+    text = f"{where}: {what}" if where else what
+    return f"{text[0].upper()}{text[1:]}"
 
 
 def _at(ratios: Sequence[str], cells: Mapping[str, list[Change]]) -> str:
@@ -118,7 +123,17 @@ def _accuracy(record: Record | None) -> str:
     """Return `` (accuracy -4.2 points)``, what all classes share."""
     if record is None or record["accuracy"] is None or record["accuracy_dense"] is None:
         return ""
-    return f" (accuracy {100 * (record['accuracy'] - record['accuracy_dense']):+.1f} points)"
+    return f" (accuracy {_points(record['accuracy'] - record['accuracy_dense'])} points)"
+
+
+def _beyond(changes: Sequence[Change], record: Record | None) -> str:
+    """Return how many of the losers lose more than accuracy does: their whole interval lies below its change."""
+    losers, _ = largest(changes)
+    if not losers or not _accuracy(record) or record is None or any(c.record.get("upper") is None for c in losers):
+        return "."
+    fall = record["accuracy"] - record["accuracy_dense"]
+    n = sum(change.record["upper"] < fall for change in losers)
+    return f"; {n or 'none'} of the losers beyond the change of accuracy."
 
 
 def _sentence(changes: Sequence[Change]) -> str:
@@ -145,8 +160,16 @@ def _count(own: Sequence[Change], n: int, verb: str) -> str:
 def _named(change: Change) -> str:
     """Return ``ship -3.1 points (-5.0 to -1.2)``; points are hundredths of the score."""
     record, name = change.record, name_of(change.record, "class")
-    ends = "" if record.get("lower") is None else f" ({100 * record['lower']:+.1f} to {100 * record['upper']:+.1f})"
-    return f"{f'class {name}' if name.isdecimal() else name} {100 * change.value:+.1f} points{ends}"
+    ends = "" if record.get("lower") is None else f" ({_points(record['lower'])} to {_points(record['upper'])})"
+    return f"{f'class {name}' if name.isdecimal() else name} {_points(change.value)} points{ends}"
+
+
+def _points(value: float) -> str:
+    """Return hundredths with a sign: one decimal, more where an end would read 0 and is not."""
+    points = 100 * value
+    digits = next((n for n in (1, 2, 3) if not points or float(f"{points:.{n}f}")), 3)
+    text = f"{points:+.{digits}f}"
+    return text if float(text) else "0.0"
 
 
 def _cell(record: Record, first: str) -> Place:

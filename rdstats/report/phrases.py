@@ -11,6 +11,11 @@ from rdstats.tables.table import label, number
 MAX_GROUPS = 4
 """Longest enumeration over several datasets and archs; the table has the rest."""
 
+MAX_PLACES = 4
+"""Longest enumeration of datasets and archs."""
+LONGEST = 40
+"""Letters of a name."""
+
 Choice = Callable[[Record], bool]
 
 
@@ -23,9 +28,15 @@ def cells_phrase(records: Sequence[Record], chosen: Choice) -> str:
             groups.setdefault(phrase, []).append(place)
     if len(places) < 2:
         return join(list(groups))
-    items = [f"{phrase} ({', '.join(where)})" for phrase, where in groups.items()]
+    items = [f"{phrase} ({_few(where)})" for phrase, where in groups.items()]
     more = ["and further cells of the table"] if len(items) > MAX_GROUPS else []
     return ", ".join([*items[:MAX_GROUPS], *more])
+
+
+def _few(places: Sequence[str]) -> str:
+    """Return places with commas, from `MAX_PLACES` on only how many more there are."""
+    more = len(places) - MAX_PLACES
+    return ", ".join([*places[:MAX_PLACES], *([f"{more} more"] if more > 0 else [])])
 
 
 def cell_phrase(record: Record, records: Sequence[Record]) -> str:
@@ -56,13 +67,18 @@ def _ratio_phrase(records: Sequence[Record], n_all: int) -> str:
 
 def method_of(record: Record) -> str:
     """Return the method of a record; a cube without methods compresses in one way."""
-    return str(record.get(METHOD, "compression"))
+    return short(str(record.get(METHOD, "compression")))
 
 
 def place_of(record: Record) -> str:
     """Return dataset, arch and further labels of a record."""
     dims = list(record)[: list(record).index("mean")]
-    return " ".join(label(record[dim]) for dim in dims if dim not in (METHOD, RATIO, "control"))
+    return " ".join(short(label(record[dim])) for dim in dims if dim not in (METHOD, RATIO, "control"))
+
+
+def short(name: str) -> str:
+    """Return a name, cut off where it is too long for a sentence."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
 def range_text(values: Iterable[float | None]) -> str:

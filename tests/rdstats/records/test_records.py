@@ -29,8 +29,8 @@ KEYS = {
         CELL,
         "control mean sd n lower upper log_spread log_spread_lower log_spread_upper control_slope p_equivalent k claim "
         "reason level corrected corrected_lower corrected_upper corrected_estimator corrected_reason support "
-        "slope_ratio slope_ratio_lower slope_ratio_upper slope_ratio_form g_av d_z mean_without n_without "
-        "lower_without upper_without claim_without",
+        "slope_ratio slope_ratio_lower slope_ratio_upper slope_ratio_form g_av d_z control_collapsed mean_without "
+        "n_without lower_without upper_without claim_without",
     ),
     "tests": (
         CELL,

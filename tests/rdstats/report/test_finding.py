@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import rdstats
 from rdstats.array import CLAIMS
@@ -134,11 +135,16 @@ def test_noisy_null_is_undecided(sim):
 
 
 def test_reasons_are_counted():
-    def record(n=8, lower=-0.1, upper=0.1, support="", claim="undecided"):
-        return {"n": n, "lower": lower, "upper": upper, "support": support, "claim": claim}
+    def record(n=8, lower=-0.1, upper=0.1, support="", claim="undecided", reason="", gone=False):
+        return {
+            "n": n, "lower": lower, "upper": upper, "support": support, "claim": claim, "reason": reason,
+            "control_collapsed": gone,
+        }  # fmt: skip
 
     assert "too few seeds" in reason_undecided(record(n=4))
-    assert "no variation" in reason_undecided(record(lower=None, upper=None))
+    assert "all seeds give one difference" in reason_undecided(record(lower=0.3, upper=0.3, reason="no_variation"))
+    assert "the control has no result" in reason_undecided(record(n=0, lower=None, upper=None, reason="missing"))
+    assert "the control collapsed" in reason_undecided(record(gone=True))
     assert "contains 0" in reason_undecided(record())
     assert "does not hold once" in reason_undecided(record(lower=0.05, support="not supported"))
     assert "cannot be checked" in reason_undecided(record(lower=0.05, support="not checked"))
@@ -203,7 +209,7 @@ def test_short_for_four_methods(sim):
     arms = {"sham": sim.CONTROL, "mp": grow, "gp": grow, "up": grow, "rp": grow}
     found = findings(analyse(sim, arms, images=5000))
     assert "mp, gp, up and rp at ratios 4 and 10" in found.intensified
-    assert sum(len(text.split()) for text in found.sentences) <= 140
+    assert sum(len(text.split()) for text in found.sentences) <= 145
     assert "\n" not in finding(analyse(sim, arms))
 
 
@@ -235,3 +241,63 @@ def test_never_more_than_the_claims(sim):
         analysis = analyse(sim, arms, rng=rng, images=300, seeds=6)
         words = {r["claim"].removesuffix(", spread undecided") for r in control_records(analysis)}
         assert claims_in(findings(analysis)) == words & set(WORDS)
+
+
+def test_a_collapsed_control_is_nothing_to_compare_with(make_study):
+    """Against networks that name one class, everything would look de-intensified."""
+    gone = {(seed, "sham", 1.0) for seed in range(6)}
+    cube = make_study({"sham": 1.0, "mp": (1.0, 2.0)}, images=200, noise=0.01, collapse=gone)
+    for exclude in (False, True):
+        analysis = rdstats.analyze(cube, folds=0, exclude_degenerate=exclude)
+        found = findings(analysis)
+        assert claims_in(found) == set()
+        assert found.undecided.startswith("Undecided are both comparisons: the control collapsed")
+        assert "reach" not in found.undecided
+        assert "the control's" not in found.basis
+        assert any("the control collapsed" in line for line in analysis.warnings)
+    # two of ten is more than a tenth as well, one of ten is not
+    for n, claimed in ((2, False), (1, True)):
+        some = {(seed, "sham", 1.0) for seed in range(n)}
+        cube = make_study({"sham": 1.0, "mp": (2.0, 2.0)}, images=200, noise=0.01, seeds=10, collapse=some)
+        words = {r["claim"] for r in control_records(rdstats.analyze(cube, folds=0, exclude_degenerate=True))}
+        assert (words == {"intensified"}) is claimed
+
+
+def test_a_control_without_a_result(make_study):
+    missing = {(seed, "sham", 1.0) for seed in range(6)}
+    found = findings(rdstats.analyze(make_study({"sham": 1.0, "mp": 2.0}, missing=missing), folds=0))
+    assert found.intensified.startswith("The control (the same fine-tuning without pruning) has no result")
+    assert "too few seeds" not in found.undecided
+
+
+def test_a_control_that_is_not_wanted(sim):
+    found = findings(rdstats.analyze(sim.simulate({"sham": sim.CONTROL, "mp": sim.CONTROL}), against="one"))
+    assert found.intensified.startswith("The control is not in use here, as was asked")
+
+
+def test_one_difference_in_every_seed_is_undecided(sim):
+    """Real cubes whose seeds are equal: no chance was seen, so none can be excluded."""
+    cube = sim.simulate({"sham": sim.CONTROL, "mp": sim.Arm(spread=1.6)}, seeds=1)
+    cube = rdstats.select(cube, seed=[0])
+    same = xr.concat([cube.assign_coords(seed=[i]) for i in range(6)], "seed").assign_attrs(cube.attrs)
+    found = findings(rdstats.analyze(same))
+    assert claims_in(found) == set()
+    assert found.undecided == "Undecided are all 3 comparisons: all seeds give one difference."
+
+
+def test_what_holds_together_and_what_was_selected(sim):
+    cube = sim.simulate({"sham": sim.CONTROL, "mp": sim.CONTROL, "up": sim.CONTROL})
+    basis = findings(rdstats.analyze(cube)).basis
+    assert "hold together over the 3 ratios of one method, not over all 2 columns" in basis
+    one = rdstats.select(cube, method=["sham", "mp"]).assign_attrs(selected="method=sham,mp")
+    found = findings(rdstats.analyze(one))
+    assert "hold together" not in found.basis
+    assert "Selected part only (method=sham,mp)" in found.basis
+
+
+def test_long_names_and_many_places_stay_short(sim):
+    long = "m" * 100
+    places = tuple(("digits", f"a{i}") for i in range(9))
+    found = findings(rdstats.analyze(sim.simulate({"sham": sim.CONTROL, long: sim.Arm(spread=1.6)}, places=places)))
+    assert long not in finding(rdstats.analyze(sim.simulate({"sham": sim.CONTROL, long: sim.Arm(spread=1.6)})))
+    assert "digits a3, 5 more)" in found.intensified
