@@ -28,7 +28,7 @@ def confusion_chart(data: xr.Dataset, *, by: str = METHOD) -> marks.Chart:
     """Draw how compression moves the test images of each true class (rows) between predictions (columns).
 
     Colours are percentage points of the images of the true class, after minus before; a loss on the diagonal is
-    lost recall, a gain beside it says where those images went.  Each panel has a scale of its own, fine around 0.
+    lost recall, a gain beside it says where those images went.  Each panel has a scale of its own, a square root.
 
     Parameters
     ----------
@@ -111,7 +111,8 @@ def _layers(rows: list[Row], axes: tuple[alt.X, alt.Y]) -> list[alt.Chart]:
         for row in rows
     ]  # fmt: skip
     legend = alt.Legend(
-        title="more (+) or fewer (\u2212) of the true class's images, points", orient="bottom", direction="horizontal",
+        title=["more (+) or fewer (\u2212) of the true class's images, points", "(colours: square root of the change)"],
+        orient="bottom", direction="horizontal",
         gradientLength=150, gradientThickness=8, titleFontSize=9, labelFontSize=9, titleLimit=330, format="+~r",
         values=[-most, 0, most],
     )  # fmt: skip

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import html
 import json
+import math
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def save_chart(chart: Chart, path: str | os.PathLike[str], *, mode: str = "", ti
     Raises
     ------
     InputError
-        Another ending, another mode, or a path that cannot be written.
+        Another ending, another mode, a path that cannot be written, or a chart that Vega cannot draw.
     """
     target = check_ending(path)
     if mode and mode not in theme.MODES:
@@ -116,7 +117,51 @@ def _convert(kind: str, spec: dict[str, Any], **options: Any) -> Any:
     import vl_convert
 
     convert = getattr(vl_convert, f"vegalite_to_{kind}")
-    return convert(spec, vl_version=vega_lite_version(), allowed_base_urls=[], **options)
+    try:
+        drawn = convert(spec, vl_version=vega_lite_version(), allowed_base_urls=[], **options)
+    except ValueError as error:  # "... conversion failed:", then Vega's words, then where
+        raise InputError(f"cannot draw the chart: {' '.join(str(error).splitlines()[:2])}") from None
+    if _broken_off(spec, _SIZE[kind](drawn)):
+        raise InputError("cannot draw the chart: Vega broke off with an error and drew nothing")
+    return drawn
+
+
+def _broken_off(spec: dict[str, Any], size: tuple[float, float]) -> bool:
+    """Return whether a drawing has no room for axes and titles.
+
+    vl-convert logs an error while a chart is laid out and returns what there is, an empty frame: its size is then
+    that of the chart's own width and height, none for panels side by side, and the padding.
+    """
+    width, height = (spec.get(name, 0) + 2 * _PADDING for name in ("width", "height"))
+    return size[0] <= width and (size[1] <= height or "width" not in spec)
+
+
+_PADDING = 5
+"""Vega's room around a drawing, in pixels."""
+
+
+def _svg_size(svg: str) -> tuple[float, float]:
+    found = re.search(r'<svg[^>]*? width="([\d.]+)" height="([\d.]+)"', svg)
+    return _two(found.groups()) if found else _UNKNOWN
+
+
+def _png_size(png: bytes) -> tuple[float, float]:
+    return _two(int.from_bytes(png[start : start + 4], "big") / PIXELS for start in (16, 20))
+
+
+def _pdf_size(pdf: bytes) -> tuple[float, float]:
+    found = re.search(rb"/MediaBox ?\[0 0 ([\d.]+) ([\d.]+)\]", pdf)
+    return _two(found.groups()) if found else _UNKNOWN
+
+
+def _two(numbers: Iterable[Any]) -> tuple[float, float]:
+    width, height = map(float, numbers)
+    return width, height
+
+
+_UNKNOWN = (math.inf, math.inf)
+_SIZE: dict[str, Callable[[Any], tuple[float, float]]] = {"svg": _svg_size, "png": _png_size, "pdf": _pdf_size}
+"""How large a drawing is, in the unit of its chart."""
 
 
 def _alone(chart: Chart, mode: str) -> dict[str, Any]:

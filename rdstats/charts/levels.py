@@ -10,7 +10,7 @@ import altair as alt
 import xarray as xr
 
 from rdstats._labelled import METHOD, RATIO
-from rdstats.charts import marks, reference, theme
+from rdstats.charts import marks, reference, theme, titles
 from rdstats.charts.panel import Panel, Row, View, cell_dims, check_by, place, ratio_of, records_of, series, view
 from rdstats.records import Record
 
@@ -84,7 +84,7 @@ def _panel(label: str, records: Sequence[Record], every: marks.Names, by: str) -
         *_series(rows["slope"], x, y["slope"], style),
     ]
     plots = [marks.finish(layers, "", width=WIDTH, height=HEIGHT) for layers in (above, below)]
-    chart = alt.VConcatChart(vconcat=plots, spacing=12, **marks.heading(label))
+    chart = alt.VConcatChart(vconcat=plots, spacing=12, **titles.heading(label))
     return Panel(label, (*rows["accuracy"], *rows["slope"]), chart)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 import altair as alt
 
 from rdstats._labelled import METHOD, RATIO, control_of, is_control
-from rdstats.charts import theme
+from rdstats.charts import theme, titles
 from rdstats.charts.panel import Drawing, Panel, Row, View, axis_range, group, ratio_of
+from rdstats.errors import InputError
 from rdstats.records import Record
 
 Chart = alt.LayerChart | alt.ConcatChart | alt.VConcatChart
@@ -200,25 +201,20 @@ def finish(
     **options: Any,
 ) -> alt.LayerChart:
     """Stack layers into a panel; `subtitle` says below its label what a reader must know."""
-    return alt.LayerChart(layer=list(layers), width=width, height=height, **heading(label, subtitle), **options)
+    return alt.LayerChart(layer=list(layers), width=width, height=height, **titles.heading(label, subtitle), **options)
 
 
-def heading(label: str, subtitle: str | Sequence[str] = "") -> dict[str, Any]:
-    """Return the title of a panel; none where there is nothing to say."""
-    if not subtitle:
-        return {"title": label} if label else {}
-    below = subtitle if isinstance(subtitle, str) else list(subtitle)
-    if not label:  # a subtitle below nothing is not drawn
-        return {"title": alt.TitleParams(text=below, fontSize=11, fontWeight="normal")}
-    return {"title": alt.TitleParams(text=label, subtitle=below)}
+def join(panels: Sequence[Panel], columns: int = 2, *, about: str = "", caption: Sequence[str] = ()) -> Chart:
+    """Return panels as one chart: as a matrix where they have places in one, else one after the other.
 
-
-def join(panels: Sequence[Panel], columns: int = 2) -> Chart:
-    """Return panels as one chart: as a matrix where they have places in one, else one after the other."""
-    if len(panels) == 1:
+    `about` and the sentences of `caption` stand over all of it.
+    """
+    if not panels:
+        raise InputError("nothing to draw: the figure has no panel")
+    if len(panels) == 1 and not about:
         return configured(panels[0].chart)
-    if panels[0].place is None:
-        return _apart([panel.chart for panel in panels], columns)
+    if panels[0].place is None or len(panels) == 1:
+        return _apart([panel.chart for panel in panels], columns, about, caption)
     rows = list(dict.fromkeys(panel.place[0] for panel in panels if panel.place))
     across = list(dict.fromkeys(panel.place[1] for panel in panels if panel.place))
     placed = {panel.place: panel.chart for panel in panels}
@@ -226,14 +222,18 @@ def join(panels: Sequence[Panel], columns: int = 2) -> Chart:
         width=getattr(panels[0].chart, "width", WIDTH), height=getattr(panels[0].chart, "height", HEIGHT)
     )
     cells = [placed.get((row, column), empty) for row in rows for column in across]
-    return _apart(cells, len(across))
+    return _apart(cells, len(across), about, caption)
 
 
-def _apart(charts: Sequence[Drawing], columns: int) -> alt.ConcatChart:
+def _apart(charts: Sequence[Drawing], columns: int, about: str, caption: Sequence[str]) -> alt.ConcatChart:
     """Return charts side by side, each with its own axes and legend; made in one go, since every change copies all."""
     scales = dict.fromkeys(("x", "y", "color", "shape"), "independent")
     return alt.ConcatChart(
-        concat=list(charts), columns=columns, resolve={"scale": scales}, config=alt.Config(**theme.config())
+        concat=list(charts),
+        columns=columns,
+        resolve={"scale": scales},
+        config=alt.Config(**theme.config()),
+        title=titles.over(about, caption, charts, columns) if about else alt.Undefined,
     )
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from rdstats._labelled import METHOD, RATIO, is_control
-from rdstats.charts import marks
+from rdstats.charts import marks, titles
 from rdstats.charts.panel import ALL, cell_dims, check_by, ratio_of, records_of, series, text
 from rdstats.charts.reference import control_name, is_controls
 from rdstats.records import Record
@@ -114,10 +114,10 @@ def finish(
 ) -> alt.LayerChart:
     """Stack layers into a small panel under its name and notes, cut off where they would reach its neighbour."""
     room = max(int((width + 40) / _LETTER), 12)
-    below = [line for note in notes for line in textwrap.wrap(note, room)]
+    below = [titles.line(part) for note in notes for part in textwrap.wrap(note, room)]
     style: dict[str, Any] = {"fontSize": 11, "limit": width + 45, "offset": 6}
     if spot.lines:
-        title = alt.TitleParams(text=spot.lines, subtitle=below, subtitleFontSize=10, **style)
+        title = alt.TitleParams(text=list(map(titles.line, spot.lines)), subtitle=below, subtitleFontSize=10, **style)
     else:  # a subtitle below nothing is not drawn
         title = alt.TitleParams(text=below, fontWeight="normal", **style)
     return alt.LayerChart(layer=list(layers)).properties(width=width, height=height, title=title)

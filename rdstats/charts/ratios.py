@@ -110,13 +110,14 @@ def _identity(spans: Sequence[Row], edges: Sequence[float], x: alt.X, y: alt.Y) 
     ends = alt.Chart(marks.data([{"x": low, "y": low}, {"x": high, "y": high}]))
     steps = alt.Chart(marks.data([{**span, "left": span["left"] / 1.05, "right": span["right"] * 1.05}
                                   for span in spans]))  # fmt: skip
-    name = alt.Chart(marks.data([{"x": low, "y": low, "text": "as asked for"}]))
+    right = x["scale"]["domain"][1]
+    name = alt.Chart(marks.data([{"x": right, "y": right, "text": "as asked for"}]))
     return [
         ends.mark_line(color=theme.INK, opacity=0.35, strokeWidth=1, strokeDash=[4, 3], clip=True)
         .encode(x=x, y=_field(y, "y")),
         steps.mark_rule(color=theme.INK, opacity=0.6, strokeWidth=1)
         .encode(x=alt.X("left:Q", scale=x["scale"]), x2=alt.X2("right:Q"), y=_field(y, "nominal")),
-        name.mark_text(align="left", dx=16, dy=3, opacity=0.8).encode(x=x, y=_field(y, "y"), text=alt.Text("text:N")),
+        name.mark_text(align="left", baseline="middle", dx=4).encode(x=x, y=_field(y, "y"), text=alt.Text("text:N")),
     ]  # fmt: skip
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import xarray as xr
 
 from rdstats._labelled import METHOD, RATIO
 from rdstats.charts import marks, matrix, theme
-from rdstats.charts.panel import Panel, Row, View, cell_dims, check_by, ratio_of, records_of
+from rdstats.charts.panel import Panel, Row, View, cell_dims, check_by, ratio_of, records_of, text
 from rdstats.records import Record
 
-ACCURACY, SLOPE = "accuracy (left axis)", "slope alpha (right axis)"
+ACCURACY, SLOPE, CONTROL = "accuracy (left axis)", "slope alpha (right axis)", "control"
 WIDTH, HEIGHT = 320, 230
 X_TITLE = "pruning ratio (1: before compression)"
 _COLOURS = {ACCURACY: theme.GAIN, SLOPE: theme.LOSS}
@@ -30,8 +30,9 @@ def tradeoff_chart(data: xr.Dataset, *, by: str = METHOD) -> marks.Chart:
 
     Points are means over seeds, bars reach one standard error to both sides. The middle of the left axis is the
     accuracy before compression, that of the right axis slope 1, and both axes are drawn from there: a dashed line
-    says "no change" for both. The first point, at ratio 1, is the network before compression. A hollow, crossed
-    point is a collapsed cell, a number beside a mark at the edge its value.
+    says "no change" for both; the thin grey line is the control's mean slope. The first point, at ratio 1, is the
+    network before compression. A hollow, crossed point is a collapsed cell, a number beside a mark at the edge its
+    value.
 
     Parameters
     ----------
@@ -54,21 +55,36 @@ def tradeoff_panels(data: xr.Dataset, *, by: str = METHOD) -> list[Panel]:
     dims, by = cell_dims(data), check_by(data, by)
     places = matrix.places(records, dims, by)
     several = len({row for row, _ in places}) > 1
-    return [_panel(at, part, several) for at, part in places.items()]
+    return [
+        _panel(at, part, matrix.own_control(part[0], records, dims), several)  # one at most: controls have one ratio
+        for at, part in places.items()
+    ]
 
 
-def _panel(at: matrix.Place, part: Sequence[Record], several: bool) -> Panel:
+def _panel(at: matrix.Place, part: Sequence[Record], controls: Sequence[Record], several: bool) -> Panel:
     label = matrix.label_of(at)
     known = [record for record in part if record["accuracy"] is not None]
     dense = next((record for record in known if record["accuracy_dense"] is not None), None)
     before = _before(dense) if dense else []
     after = [row for record in known for row in _rows(record)]
+    grey = [_control(record) for record in controls if record["slope"] is not None]
     middle = {ACCURACY: dense["accuracy_dense"] if dense else 1.0, SLOPE: 1.0}
-    frames = {name: _frame([row for row in (*before, *after) if row["series"] == name], middle[name])
+    lines = {ACCURACY: [ACCURACY], SLOPE: [SLOPE, CONTROL]}
+    frames = {name: _frame([row for row in (*before, *after, *grey) if row["series"] in lines[name]], middle[name])
               for name in middle}  # fmt: skip
     rows = [_drawn(row, frames[row["series"]]) for row in (*before, *after)]
     ratios = [1.0, *marks.ratios(part)]
-    return Panel(label, tuple(rows), _draw(label, rows, ratios, frames), at if several else None)
+    return Panel(label, (*grey, *rows), _draw(label, rows, grey, ratios, frames), at if several else None)
+
+
+def _control(record: Record) -> Row:
+    """Return what is drawn of the control: its mean slope."""
+    value, error, gone = record["slope"], record["slope_se"], str(record["verdict"]).startswith("collapsed")
+    end = "" if error is None else f" (standard error {error:.3f})"
+    return {
+        "series": CONTROL, "ratio": None, "value": value, "se": error, "n": record["n_slope"], "collapsed": gone,
+        "text": f"slope of the control {text(record[METHOD])}: {value:.3f}{end}{', collapsed' if gone else ''}",
+    }  # fmt: skip
 
 
 def _before(record: Record) -> list[Row]:
@@ -114,15 +130,31 @@ def _drawn(row: Row, frame: View) -> Row:
     }  # fmt: skip
 
 
-def _draw(label: str, rows: Sequence[Row], ratios: Sequence[float], frames: dict[str, View]) -> alt.LayerChart:
+def _draw(
+    label: str, rows: Sequence[Row], grey: Sequence[Row], ratios: Sequence[float], frames: dict[str, View]
+) -> alt.LayerChart:
     sides = [_side(name, [row for row in rows if row["series"] == name], ratios, frames[name]) for name in frames]
     middle = (frames[SLOPE].low + frames[SLOPE].high) / 2
+    control = [{"y": row["value"], "text": CONTROL} for row in grey if not row["collapsed"]]
     line = alt.Chart(marks.data([{"y": middle, "text": "no change"}])).encode(y=_vertical("y", SLOPE, frames[SLOPE]))
+    thin = alt.Chart(marks.data(control)).encode(y=_vertical("y", SLOPE, frames[SLOPE]))
     dashed = line.mark_rule(color=theme.INK, opacity=0.6, strokeDash=[4, 3])
-    name = line.mark_text(align="right", baseline="bottom", dx=-3, dy=-2, opacity=0.8)
-    right = [*sides[1], dashed, name.encode(x=alt.value(WIDTH), text=alt.Text("text:N"))]
+    # the names stand on the sides of their lines that are turned away from each other
+    above = any(row["y"] > middle for row in control)
+    right = [
+        *sides[1], thin.mark_rule(color=theme.CONTROL_COLOUR, strokeWidth=1.2), dashed, _end(line, not above),
+        _end(thin, above),
+    ]  # fmt: skip
     both = [alt.LayerChart(layer=layers) for layers in (sides[0], right)]
     return marks.finish(both, label, width=WIDTH, height=HEIGHT, resolve={"scale": {"y": "independent"}})
+
+
+def _end(line: alt.Chart, above: bool) -> alt.Chart:
+    """Return the name of a line at its right end."""
+    baseline: Literal["bottom", "top"] = "bottom" if above else "top"
+    mark = line.mark_text(align="right", baseline=baseline, dx=-3, dy=-2 if above else 3, opacity=0.8)
+    named: alt.Chart = mark.encode(x=alt.value(WIDTH), text=alt.Text("text:N"))
+    return named
 
 
 def _vertical(field: str, name: str, frame: View) -> alt.Y:

@@ -42,7 +42,7 @@ def family_figure(analysis: Analysis, name: str = "") -> xr.Dataset:
     Raises
     ------
     UnanswerableError
-        An analysis without a family.
+        An analysis without a family, or without a test in it.
     InputError
         A family that the analysis did not run.
     """
@@ -51,8 +51,11 @@ def family_figure(analysis: Analysis, name: str = "") -> xr.Dataset:
     known = [one.family.name for one in analysis.families]
     if name and name not in known:
         raise InputError(f"family {name!r}{nearest(name, known)}; the analysis ran {one_of(known)}")
-    parts = [_tests(one) for one in analysis.families if name in ("", one.family.name)]
+    names = [name] if name else known
+    parts = [_tests(one) for one in analysis.families if one.family.name in names]
     found = xr.concat(parts, "test", data_vars="all", combine_attrs="drop")
+    if not found.sizes["test"]:
+        raise UnanswerableError(f"figure family needs a family with a test: this cube has none of {one_of(names)}")
     return figure(found, analysis, [str(variable) for variable in found.data_vars])
 
 

@@ -165,6 +165,35 @@ def test_a_cache_that_cannot_be_written_does_no_harm(cache, monkeypatch, tmp_pat
         assert "vegaEmbed" in bundle.vega_bundle()
 
 
+def broken(kind):
+    """Return charts that Vega cannot lay out."""
+    point = alt.Chart(marks.data([{"x": 1}])).mark_point().encode(x="x:Q")
+    fails = marks.finish([point.transform_filter("datum.a.b.c > 1")], "a", width=200, height=100)
+    return {"one": marks.configured(fails), "two": alt.ConcatChart(concat=[fails, fails])}[kind]
+
+
+@pytest.mark.parametrize("kind", ["one", "two"])
+@pytest.mark.parametrize("ending", ["svg", "png", "pdf"])
+def test_an_empty_picture_is_not_written(kind, ending, tmp_path):
+    with pytest.raises(InputError, match=r"^cannot draw the chart: Vega broke off with an error and drew nothing$"):
+        save_chart(broken(kind), tmp_path / f"x.{ending}")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_vega_refuses_is_said_in_a_line(tmp_path):
+    point = alt.Chart(marks.data([{"x": 1}])).mark_point().encode(x="x:Q")
+    chart = marks.configured(alt.LayerChart(layer=[point], title="toString"))  # not by `titles.line`
+    with pytest.raises(InputError, match=r"^cannot draw the chart: .*Operator not defined") as found:
+        save_chart(chart, tmp_path / "x.svg")
+    assert "\n" not in str(found.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_panels_are_no_chart():
+    with pytest.raises(InputError, match="nothing to draw: the figure has no panel"):
+        marks.join([])
+
+
 def panel(name, place=None):
     drawn = alt.Chart(marks.data([{"x": 1, "name": name}])).mark_point().encode(x="x:Q")
     return Panel(name, (), marks.finish([drawn], name, width=100, height=50), place)

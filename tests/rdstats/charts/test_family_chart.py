@@ -55,6 +55,13 @@ def test_one_family_by_name(families):
         family_figure(families, "rato")
 
 
+def test_a_family_without_a_test_is_refused(make_study):
+    analysis = rdstats.analyze(make_study({"sham": 1.0, "mp": 1.2}, seeds=3, ratios=(2,)), family="ratio", folds=0)
+    assert not analysis.families[0].tests.sizes["test"]
+    with pytest.raises(UnanswerableError, match=r"^figure family needs a family with a test: .* none of ratio$"):
+        family_figure(analysis)
+
+
 def test_pairs_in_words(families, panels):
     pairs = {}
     for panel in panels:

@@ -2,12 +2,14 @@
 
 import functools
 import json
+import re
 
 import pytest
 
 import rdstats
-from rdstats.charts import FIGURES, describe, figure_panels, script_json, specification
+from rdstats.charts import FIGURES, describe, figure_panels, plot, script_json, specification, to_svg
 from rdstats.charts.marks import join
+from rdstats.charts.titles import heading, line
 from rdstats.errors import UnanswerableError
 
 METHOD, DATASET, ARCH = "<script>alert(1)</script>", "\"; DROP' + datum.x + '", "a.b[0]\\\u2028\u202e|`"
@@ -61,6 +63,41 @@ def test_names_are_text(name, panels_of):
 def test_labels_stand_for_one_panel_each(name, panels_of):
     labels = [panel.label for panel in panels_of(name)]
     assert len(set(labels)) == len(labels)
+
+
+INHERITED = ("constructor", "toString", "hasOwnProperty", "valueOf")
+"""Names that every object has in JavaScript, so that they are found in any that is searched for a name."""
+
+
+@pytest.fixture(scope="module", params=["methods", "places"])
+def inherited(request, make_study):
+    names = INHERITED[:2] if request.param == "methods" else ("mp", "up")
+    places = [("digits", "lenet")] if request.param == "methods" else [(name, "lenet") for name in INHERITED[:2]]
+    arms = {"sham": 1.0} | dict(zip(names, (1.3, 0.8), strict=True))
+    cube = make_study(
+        arms, places=places, seeds=4, classes=4, images=20, keep="predictions", achieved={names[0]: 0.5},
+        class_names=list(INHERITED), ratios=(2,),
+    )  # fmt: skip
+    return rdstats.analyze(cube, family="all", bayes=True, folds=0)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_names_that_every_object_has_are_drawn(name, inherited):
+    svg = to_svg(plot(inherited, name))
+    width = float(re.search(r'<svg[^>]* width="([\d.]+)"', svg).group(1))
+    assert width > 300
+    assert svg.count("<path") > 15
+    written = re.sub("<[^>]*>", " ", svg)
+    assert [text for text in INHERITED[:2] if text not in written] == []
+
+
+@pytest.mark.parametrize("name", ["__proto__", "__defineGetter__", "isPrototypeOf", *INHERITED])
+def test_no_line_of_a_title_is_such_a_name(name):
+    assert line(name) != name
+    assert line(name).strip() == name
+    assert line(f"{name}, ratio 2") == f"{name}, ratio 2"
+    drawn = [heading(name)["title"], heading("a", name)["title"]["subtitle"], *heading("", [name])["title"]["text"]]
+    assert drawn == [line(name)] * 3
 
 
 NEEDS_SEEDS = ("family", "posterior")

@@ -3,8 +3,8 @@
 import pytest
 
 import rdstats
-from rdstats.charts import level_chart, level_panels, theme, tradeoff_panels
-from rdstats.charts.tradeoff import ACCURACY, SLOPE
+from rdstats.charts import describe, level_chart, level_panels, theme, tradeoff_panels
+from rdstats.charts.tradeoff import ACCURACY, CONTROL, SLOPE
 from rdstats.errors import UnanswerableError
 from rdstats.figures import level_figure, tradeoff_figure
 from rdstats.records import accuracy_records, slope_records, tradeoff_records
@@ -60,6 +60,41 @@ def test_the_line_between_is_dashed_and_named(panels, layers):
     assert [row["text"] for _, rows in line for row in rows] == ["no change"]
     assert line[0][1][0]["y"] == pytest.approx(1, rel=1e-12)
     assert chart.to_dict()["resolve"] == {"scale": {"y": "independent"}}
+
+
+def control_lines(panel, layers):
+    found = [(la["mark"], rows) for la, rows in layers(panel.chart) if rows and rows[0].get("text") == CONTROL]
+    return {mark["type"]: (mark, rows) for mark, rows in found}
+
+
+def test_the_control_is_a_grey_line_with_its_name(many, many_panels, layers):
+    means = {r["method"]: r["mean"] for r in slope_records(many) if r["method"].startswith("sham")}
+    for panel in many_panels:
+        own = {"lth": "sham-lth", "chip": "sham-chip"}.get(panel.label, "sham")
+        lines = control_lines(panel, layers)
+        assert lines["rule"][0]["color"] == theme.CONTROL_COLOUR
+        for _, (row,) in lines.values():
+            assert row["y"] == pytest.approx(means[own], rel=1e-12)
+        # the name of the line that lies higher stands above it, the other one below
+        assert lines["text"][0]["baseline"] == ("bottom" if means[own] > 1 else "top")
+        low, high = axes(panel.chart)[1]
+        assert low < means[own] < high
+        assert f"slope of the control {own}: {means[own]:.3f}" in describe(panel, "")
+
+
+def test_without_a_control_there_is_no_such_line(make_study, layers):
+    analysis = rdstats.analyze(make_study({"mp": (1.3, 1.4)}, seeds=3), folds=0)
+    (panel,) = tradeoff_panels(tradeoff_figure(analysis))
+    assert control_lines(panel, layers).get("text", ({}, []))[1] == []
+    assert "control" not in describe(panel, "")
+
+
+def test_a_collapsed_control_is_only_told(make_study, layers):
+    cube = make_study({"sham": 1.0, "mp": 1.3}, seeds=4, collapse={(seed, "sham", 1.0) for seed in range(4)})
+    (panel,) = tradeoff_panels(tradeoff_figure(rdstats.analyze(cube, folds=0)))
+    assert control_lines(panel, layers).get("text", ({}, []))[1] == []
+    told = describe(panel, "")
+    assert "control" not in told or "collapsed" in told
 
 
 def test_lines_start_before_compression(study, panels):
@@ -159,7 +194,8 @@ def test_accuracies_before_compression_may_differ(study, layers):
 
 def test_one_seed_has_no_errors(pair_of_models):
     (panel,) = tradeoff_panels(tradeoff_figure(pair_of_models))
-    assert [row["y_lower"] for row in panel.rows] == [None] * 6
+    rows = [row for row in panel.rows if row["series"] != CONTROL]
+    assert [row["y_lower"] for row in rows] == [None] * 6
 
 
 @pytest.mark.parametrize("figure", [tradeoff_figure, level_figure])
