@@ -14,9 +14,8 @@ EDGE = "Arrow: the interval goes on; a number at the frame: a value beyond it."
 def delta_caption(data: xr.Dataset) -> Caption:
     """Points are differences paired by the dense network."""
     return [
-        "Points: mean over seeds of slope minus the control's slope, paired by the dense network; below 0 the classes "
-        f"came closer than by the control alone. Grey band: up to {float(data.attrs['margin']):g}, of no practical "
-        "meaning.",
+        "Points: mean over seeds of slope minus the control's slope, paired by the dense network; 0: as after the "
+        f"control's fine-tuning alone. Grey band: up to {float(data.attrs['margin']):g}, of no practical meaning.",
         _bars(data),
         "Hollow and crossed: a collapsed cell or control, whose interval is left out. " + EDGE,
     ]
@@ -25,8 +24,8 @@ def delta_caption(data: xr.Dataset) -> Caption:
 def slope_caption(data: xr.Dataset) -> Caption:
     """Points are mean slopes."""
     return [
-        "Points: mean slope over seeds; above 1 differences between classes grew, below 1 they shrank. Grey line and "
-        "band: the control; short bars: the slope expected from accuracy alone.",
+        "Points: mean slope over seeds. It follows accuracy, so it is read beside the slope expected from accuracy "
+        "alone (short bars) and beside the control (grey line and band).",
         _bars(data),
         f"{GONE} {EDGE}",
     ]
