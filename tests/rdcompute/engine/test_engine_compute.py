@@ -292,7 +292,7 @@ def test_outputs_that_cannot_be_written(make_grid, tiny_npz, tmp_path):
     refused(grid, tmp_path, "is a folder")
     refused(grid, tmp_path / "none" / "cube.nc", "does not exist")
     refused(grid, tmp_path / "cube.run", "is the run directory too")
-    refused(grid, tmp_path / "cube.nc", "from 1 is accepted", n_workers=0)
+    refused(grid, tmp_path / "cube.nc", "from 1, or auto, is accepted", n_workers=0)
     assert list(tmp_path.iterdir()) == []
 
 
