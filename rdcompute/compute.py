@@ -107,12 +107,7 @@ def assemble_run(run: Run, output: Path, *, data_dir: Path | None = None) -> Sum
         An output that cannot be written or holds another grid, or datasets other than those of the run.
     """
     check_output(output, run.grid)
-    images = _images(run.plan, data_dir)
-    checksums = _checksums(images)
-    found = run.directory.manifest.get("datasets")
-    if found != checksums:
-        differences = "; ".join(describe_differences(found, checksums, "datasets"))
-        raise InputError(f"run directory {run.directory.path} was computed on other data: {differences}")
+    images, checksums = _images_of(run, data_dir)
     _check_same_data(output, checksums)
     provenance = {"started": now(), "datasets": checksums}
     n_done = assemble(run.plan, run.directory, images, output, device="", provenance=provenance)
@@ -139,7 +134,7 @@ def retry(
     Raises
     ------
     InputError
-        A cell that is finished.
+        A cell that is finished, or datasets other than those of the run.
     """
     from rdcompute.execute import choose_device
 
@@ -152,6 +147,7 @@ def retry(
             wanted[needed.key] = needed
             needed = needed.parent
     devices = worker_devices(choose_device(device), n_workers, workers_per_device)
+    _images_of(run, data_dir)
     with run.directory.writing():
         here = [cell for cell in run.plan.cells if cell.key in wanted]
         n_reused = sum(run.directory.has(cell.key) for cell in here)
@@ -162,6 +158,17 @@ def retry(
         )  # fmt: skip
     n_done = sum(run.directory.has(cell.key) for cell in run.plan.cells)
     return Summary(run.directory.path, run.directory.path, len(run.plan.cells), n_done, n_reused, failed)
+
+
+def _images_of(run: Run, data_dir: Path | None) -> tuple[dict[str, datasets.ImageData], dict[str, str]]:
+    """Return the datasets of a run and their checksums; refuse others under the same names."""
+    images = _images(run.plan, data_dir)
+    checksums = _checksums(images)
+    found = run.directory.manifest.get("datasets")
+    if found != checksums:
+        differences = "; ".join(describe_differences(found, checksums, "datasets"))
+        raise InputError(f"run directory {run.directory.path} was computed on other data: {differences}")
+    return images, checksums
 
 
 def _images(plan: Plan, data_dir: Path | None) -> dict[str, datasets.ImageData]:

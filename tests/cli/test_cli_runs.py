@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import rdstats
@@ -129,3 +130,16 @@ def test_stop_at_the_first_failure(rd, grid: Path, data_dir: Path, tmp_path: Pat
     assert rd("compute", *common, "--output", tmp_path / "b.nc") == 1
     assert "2 of 8 cells" in rd.stdout
     assert "6 cells failed" in rd.stderr
+
+
+def test_other_images_under_the_same_name_are_refused(rd, half_done: Path, data_dir: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    with np.load(data_dir / "bars.npz") as found:
+        np.savez(other / "bars.npz", **{**found, "test_images": 255 - found["test_images"]})
+    before = sorted(half_done.rglob("*.cell"))
+    assert "was computed on other data" in rd.refused("retry", half_done, "--failed", "--data-dir", other)
+    target = tmp_path / "x.nc"
+    assert "was computed on other data" in rd.refused("assemble", half_done, "--output", target, "--data-dir", other)
+    assert sorted(half_done.rglob("*.cell")) == before
+    assert not target.exists()
