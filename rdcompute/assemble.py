@@ -12,21 +12,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rdcompute.datasets import ImageData
 from rdcompute.grid import dataset_label
+from rdcompute.image_facts import ImageFacts
 from rdcompute.plan import Cell, Plan
-from rdcompute.provenance import now, run_history
+from rdcompute.provenance import now, run_history, timestamp
 from rdcompute.rundir import CellResult, RunDirectory
 from rdstats.cube import DONE, FAILED, MISSING, CubeWriter
 from rdstats.cube.schema import class_dtype
 
 Array = NDArray[Any]
 
+WANTED = ("confusion", "prediction")
+"""Arrays of a cell that the cube holds; the weights of dense networks stay on disk."""
+
 
 def assemble(
     plan: Plan,
     run: RunDirectory,
-    images: Mapping[str, ImageData],
+    images: Mapping[str, ImageFacts],
     path: Path,
     *,
     device: str,
@@ -60,7 +63,7 @@ def _declare_counts(writer: CubeWriter, plan: Plan, n_classes: int) -> None:
     writer.put(compressed.where, confusion=empty)
 
 
-def _put_dataset(writer: CubeWriter, name: str, data: ImageData) -> None:
+def _put_dataset(writer: CubeWriter, name: str, data: ImageFacts) -> None:
     where = {"dataset": name}
     writer.put(where, n_classes=data.n_classes, label=data.test_labels, class_name=np.asarray(data.class_names, object))
 
@@ -69,7 +72,7 @@ Parent = tuple[CellResult | None, Array]
 
 
 def _with_parents(
-    plan: Plan, run: RunDirectory, images: Mapping[str, ImageData], layers: list[str]
+    plan: Plan, run: RunDirectory, images: Mapping[str, ImageFacts], layers: list[str]
 ) -> Iterator[tuple[Cell, Parent, list[str]]]:
     """Yield every cell with its dense result (loaded once) and the test labels."""
     dense: dict[str, CellResult | None] = {}
@@ -79,13 +82,13 @@ def _with_parents(
         parent = cell.parent or cell
         slot = f"{parent.key}/{parent.seed}"
         if slot not in dense:
-            dense[slot] = run.load(parent.key)
+            dense[slot] = run.load(parent.key, WANTED)
         yield cell, (dense[slot], images[cell.dataset].test_labels), layers
 
 
 def _put_cell(writer: CubeWriter, run: RunDirectory, cell: Cell, parent: Parent, layers: list[str]) -> bool:
     dense, labels = parent
-    result = dense if cell.is_dense else run.load(cell.key)
+    result = dense if cell.is_dense else run.load(cell.key, WANTED)
     if result is None or dense is None:
         if not cell.is_dense:
             writer.put(cell.where, status=FAILED if run.failure_path(cell.key).is_file() else MISSING)
@@ -95,6 +98,7 @@ def _put_cell(writer: CubeWriter, run: RunDirectory, cell: Cell, parent: Parent,
         "confusion": result.arrays["confusion"],
         "prediction": result.arrays["prediction"].astype(class_dtype(len(result.arrays["confusion"]))),
         **{name: result.meta[name] for name in ("kept_epoch", "val_loss", "seconds")},
+        **{name: timestamp(result.meta[name]) for name in ("started", "ended") if name in result.meta},
     }
     writer.put(cell.where, **{name + suffix: value for name, value in values.items()})
     if cell.is_dense:
@@ -126,7 +130,8 @@ def _attributes(plan: Plan, made: Mapping[str, Any], provenance: Mapping[str, An
         "versions": json.dumps(made["versions"], sort_keys=True),
         "git_commit": made.get("git_commit", ""),
         "provenance": json.dumps({
-            **provenance, "hosts": made.get("host", ""), "host": socket.gethostname(), "written": now(),
+            **provenance, "hosts": made.get("host", ""), "device_names": made.get("device_name", ""),
+            "determinism": made.get("determinism", {}), "host": socket.gethostname(), "written": now(),
             "netcdf4": version("netcdf4"),
         }),
     }

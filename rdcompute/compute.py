@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rdcompute import datasets
 from rdcompute.assemble import assemble
 from rdcompute.differences import describe_differences
-from rdcompute.grid import Grid, dataset_label
+from rdcompute.grid import Grid
+from rdcompute.image_facts import ImageFacts, checksums, image_facts
+from rdcompute.journal import Journal, logged, logger
+from rdcompute.lineage import check_replicates, orphans
 from rdcompute.plan import Cell, Plan, make_plan
-from rdcompute.provenance import now
+from rdcompute.provenance import described, now
 from rdcompute.rundir import RunDirectory
 from rdcompute.runner import CHECKPOINT_EVERY, Listener, run_cells
 from rdcompute.runs import Run, failed_cells
-from rdcompute.streams import stream
 from rdcompute.workers import worker_devices
-from rdstats.cube import open_cube
+from rdstats.cube import DONE, open_cube
 from rdstats.errors import InputError, one_of
 from rdstats.files import check_writable, is_temporary
 
@@ -77,25 +78,67 @@ def compute(
     check_output(output, grid, smaller=_grid_there(run_dir) if extend else None)
     if run_dir.absolute() == output.absolute():
         raise InputError(f"--output {output} is the run directory too; give another name or --run-dir")
-    images = _images(plan, data_dir)
-    checksums = _checksums(images)
-    _check_same_data(output, checksums)
+    facts = image_facts(plan, data_dir)
+    found = checksums(facts)
+    _check_same_data(output, found)
     run = RunDirectory.open(
-        run_dir, grid.resolved(), checksums, document=grid.document(), cells=(cell.key for cell in plan.cells),
+        run_dir, grid.resolved(), found, document=grid.document(), cells=(cell.key for cell in plan.cells),
         extend=extend,
     )  # fmt: skip
     started = now()
-    with run.writing():
+    with run.writing(), logged(run_dir):
         sweep_output(output)
         n_reused = sum(run.has(cell.key) for cell in plan.cells)
-        failed = run_cells(
+        _begin(plan, run, facts, n_reused, devices)
+        failed = _run_all(
             plan, run, data_dir=data_dir, devices=devices,
-            listener=listener(plan, n_reused) if listener else None, order=order, fail_fast=fail_fast,
+            listener=Journal(listener(plan, n_reused) if listener else None), order=order, fail_fast=fail_fast,
             checkpoint_every=checkpoint_every,
         )  # fmt: skip
-        provenance = {"started": started, "n_workers": len(devices), "datasets": checksums}
-        n_done = assemble(plan, run, images, output, device=device, provenance=provenance)
+        _check_no_loss(output, plan, run)
+        provenance = {"started": started, "n_workers": len(devices), "datasets": found}
+        n_done = assemble(plan, run, facts, output, device=device, provenance=provenance)
+        logger.info("cube %s: %d of %d cells, %d failed", output, n_done, len(plan.cells), len(failed))
     return Summary(output, run_dir, len(plan.cells), n_done, n_reused, failed)
+
+
+def _begin(
+    plan: Plan, run: RunDirectory, facts: Mapping[str, ImageFacts], n_reused: int, devices: tuple[str, ...]
+) -> None:
+    """Log the beginning; refuse replicates that are none."""
+    logger.info(
+        "grid %s: %d of %d cells are finished; %s", plan.grid.name, n_reused, len(plan.cells),
+        "; ".join(f"{name} {value}" for name, value in described(devices).items()),
+    )  # fmt: skip
+    check_replicates(plan, run, lambda cell: facts[cell.dataset].n_train(cell))
+
+
+def _run_all(plan: Plan, run: RunDirectory, **how: Any) -> dict[str, str]:
+    """Run all cells that are not finished; those that were made from another dense network, once more."""
+    _set_aside_orphans(plan, run)
+    failed = run_cells(plan, run, **how)
+    return run_cells(plan, run, **how) if _set_aside_orphans(plan, run) else failed
+
+
+def _set_aside_orphans(plan: Plan, run: RunDirectory) -> int:
+    found = orphans(plan, run)
+    for cell in found:
+        run.set_aside(cell.key, "was made from another dense network than the one that is there now")
+    return len(found)
+
+
+def _check_no_loss(output: Path, plan: Plan, run: RunDirectory) -> None:
+    """Refuse to replace a cube by one of fewer finished cells."""
+    if not output.exists():
+        return
+    with open_cube(output) as cube:
+        n_there = int((cube["status"] == DONE).sum()) if "status" in cube else 0
+    n_here = sum(run.has(cell.key) for cell in plan.cells if not cell.is_dense)
+    if n_here < n_there:
+        raise InputError(
+            f"--output {output} holds {n_there} finished cells and is kept; run directory {run.path} has {n_here}: "
+            "give another name"
+        )
 
 
 def assemble_run(run: Run, output: Path, *, data_dir: Path | None = None) -> Summary:
@@ -107,10 +150,11 @@ def assemble_run(run: Run, output: Path, *, data_dir: Path | None = None) -> Sum
         An output that cannot be written or holds another grid, or datasets other than those of the run.
     """
     check_output(output, run.grid)
-    images, checksums = _images_of(run, data_dir)
-    _check_same_data(output, checksums)
-    provenance = {"started": now(), "datasets": checksums}
-    n_done = assemble(run.plan, run.directory, images, output, device="", provenance=provenance)
+    facts, found = _images_of(run, data_dir)
+    _check_same_data(output, found)
+    _check_no_loss(output, run.plan, run.directory)
+    provenance = {"started": now(), "datasets": found}
+    n_done = assemble(run.plan, run.directory, facts, output, device="", provenance=provenance)
     failed = {cell.key: message for cell, message in failed_cells(run)}
     return Summary(output, run.directory.path, len(run.plan.cells), n_done, n_done, failed)
 
@@ -147,39 +191,28 @@ def retry(
             wanted[needed.key] = needed
             needed = needed.parent
     devices = worker_devices(choose_device(device), n_workers, workers_per_device)
-    _images_of(run, data_dir)
-    with run.directory.writing():
+    facts, _ = _images_of(run, data_dir)
+    with run.directory.writing(), logged(run.directory.path):
         here = [cell for cell in run.plan.cells if cell.key in wanted]
         n_reused = sum(run.directory.has(cell.key) for cell in here)
+        _begin(run.plan, run.directory, facts, n_reused, devices)
         part = replace(run.plan, cells=tuple(here))
-        failed = run_cells(
+        failed = _run_all(
             part, run.directory, data_dir=data_dir, devices=devices,
-            listener=listener(part, n_reused) if listener else None,
+            listener=Journal(listener(part, n_reused) if listener else None),
         )  # fmt: skip
     n_done = sum(run.directory.has(cell.key) for cell in run.plan.cells)
     return Summary(run.directory.path, run.directory.path, len(run.plan.cells), n_done, n_reused, failed)
 
 
-def _images_of(run: Run, data_dir: Path | None) -> tuple[dict[str, datasets.ImageData], dict[str, str]]:
+def _images_of(run: Run, data_dir: Path | None) -> tuple[dict[str, ImageFacts], dict[str, str]]:
     """Return the datasets of a run and their checksums; refuse others under the same names."""
-    images = _images(run.plan, data_dir)
-    checksums = _checksums(images)
-    found = run.directory.manifest.get("datasets")
-    if found != checksums:
-        differences = "; ".join(describe_differences(found, checksums, "datasets"))
+    facts = image_facts(run.plan, data_dir)
+    here, there = checksums(facts), run.directory.manifest.get("datasets")
+    if there != here:
+        differences = "; ".join(describe_differences(there, here, "datasets"))
         raise InputError(f"run directory {run.directory.path} was computed on other data: {differences}")
-    return images, checksums
-
-
-def _images(plan: Plan, data_dir: Path | None) -> dict[str, datasets.ImageData]:
-    images = {name: datasets.load(name, data_dir) for name in plan.datasets}
-    for data in images.values():
-        _check_holdout(data)
-    return images
-
-
-def _checksums(images: Mapping[str, datasets.ImageData]) -> dict[str, str]:
-    return {dataset_label(name): data.checksum() for name, data in images.items()}
+    return facts, here
 
 
 def sweep_output(output: Path) -> None:
@@ -214,13 +247,13 @@ def check_output(output: Path, grid: Grid, *, smaller: dict[str, Any] | None = N
         raise InputError(f"--output {output} belongs to a different grid: {differences}; give another name")
 
 
-def _check_same_data(output: Path, checksums: dict[str, str]) -> None:
+def _check_same_data(output: Path, sums: Mapping[str, str]) -> None:
     """Refuse to replace a cube that was computed on other images under the same name."""
     if not output.exists():
         return
     with open_cube(output) as cube:
         found = _grid_of(cube.attrs.get("data_sha256"))
-    other = [name for name, checksum in checksums.items() if found is not None and found.get(name) != checksum]
+    other = [name for name, checksum in sums.items() if found is not None and found.get(name) != checksum]
     if other:
         raise InputError(f"--output {output} was computed on other data called {one_of(other)}; give another name")
 
@@ -233,11 +266,3 @@ def _grid_of(attribute: Any) -> dict[str, Any] | None:
         return None
     return found if isinstance(found, dict) else None
 
-
-def _check_holdout(data: datasets.ImageData) -> None:
-    """Refuse a dataset too small for a hold-out now, rather than in every cell."""
-    labels = data.train_labels
-    try:
-        datasets.stratified_holdout(labels, datasets.holdout_size(len(labels)), stream(0, "check"))
-    except InputError as error:
-        raise InputError(f"dataset '{data.name}': {error}") from None

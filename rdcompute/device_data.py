@@ -9,10 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rdcompute.datasets import ImageData, holdout_size, stratified_holdout
+from rdcompute.datasets import ImageData
+from rdcompute.image_parts import ARRAYS, PAD, ImageParts
 from rdcompute.streams import stream
-
-PAD = 4  # pixels added on each side before a random crop, as He et al. (2016) do for CIFAR
 
 MEMORY_FORMATS = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
 
@@ -34,10 +33,13 @@ class Normalize:
 
 @dataclass(frozen=True)
 class DeviceData:
-    """The three parts of a dataset on one device: training, hold-out (of the training set) and test."""
+    """The three parts of a dataset on one device: training, hold-out (of the training set) and test.
+
+    `train_pixels` are the training images, surrounded by `PAD` black pixels if random crops are taken of them.
+    """
 
     name: str
-    train_images: Tensor
+    train_pixels: Tensor
     train_labels: Tensor
     holdout_images: Tensor
     holdout_labels: Tensor
@@ -58,35 +60,29 @@ class DeviceData:
         train_fraction: float = 1.0,
         memory_format: str = "channels_last",
     ) -> DeviceData:
-        """Split off the hold-out (one fixed split a dataset) and move everything to `device`."""
-        labels = data.train_labels
-        train, holdout = stratified_holdout(
-            labels, holdout_size(len(labels)), stream(root_seed, f"holdout/{data.name}")
-        )
-        n_left_out = len(train) - max(data.n_classes, round(len(train) * train_fraction))
-        if n_left_out > 0:
-            kept, _ = stratified_holdout(labels[train], n_left_out, stream(root_seed, f"fraction/{data.name}"))
-            train = train[kept]
-        mean, std = (torch.tensor(v, dtype=torch.float64).view(1, -1, 1, 1) for v in (data.mean, data.std))
+        """Split a dataset as `ImageParts.split` does and move it to `device`."""
+        parts = ImageParts.split(data, root_seed=root_seed, augment=augment, train_fraction=train_fraction)
+        return cls.of(parts, device, root_seed=root_seed, memory_format=memory_format)
+
+    @classmethod
+    def of(
+        cls, parts: ImageParts, device: torch.device, *, root_seed: int, memory_format: str = "channels_last"
+    ) -> DeviceData:
+        """Move everything to `device`; on the CPU, arrays are used where they lie."""
+        mean, std = (torch.tensor(v, dtype=torch.float64).view(1, -1, 1, 1) for v in (parts.mean, parts.std))
         normalize = Normalize(
             (1 / (255 * std)).float().to(device), (-mean / std).float().to(device), MEMORY_FORMATS[memory_format]
         )
-
-        def on_device(array: np.ndarray) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(array)).to(device)
-
+        tensors = {name: torch.from_numpy(np.ascontiguousarray(getattr(parts, name))).to(device) for name in ARRAYS}
         return cls(
-            data.name,
-            on_device(data.train_images[train]),
-            on_device(labels[train]),
-            on_device(data.train_images[holdout]),
-            on_device(labels[holdout]),
-            on_device(data.test_images),
-            on_device(data.test_labels),
-            normalize,
-            (data.augment if augment == "auto" else augment) == "crop-flip",
-            root_seed,
-        )
+            parts.name, train_pixels=tensors.pop("train_images"), **tensors, normalize=normalize,
+            crop_flip=parts.padded, root_seed=root_seed,
+        )  # fmt: skip
+
+    @property
+    def train_images(self) -> Tensor:
+        """Return the training images as they are in the dataset, (N, H, W, C)."""
+        return self.train_pixels[:, PAD:-PAD, PAD:-PAD] if self.crop_flip else self.train_pixels
 
     @property
     def n_train(self) -> int:
@@ -99,15 +95,14 @@ class DeviceData:
         in the same order; `streams` names the order's and the augmentation's.
         """
         order = torch.from_numpy(stream(self.root_seed, streams[0]).permutation(self.n_train))
-        order = order.to(self.train_images.device)
+        order = order.to(self.train_labels.device)
         offsets = self._crop_offsets(streams[1]) if self.crop_flip else None
-        images = _padded(self.train_images) if self.crop_flip else self.train_images
         for index in torch.split(order, batch_size):
             if offsets is None:
-                batch = images[index]
+                batch = self.train_pixels[index]
             else:
                 rows, columns = (offset[index] for offset in offsets)
-                batch = images[index[:, None, None], rows[:, :, None], columns[:, None, :]]
+                batch = self.train_pixels[index[:, None, None], rows[:, :, None], columns[:, None, :]]
             yield self.normalize(batch), self.train_labels[index]
 
     def _crop_offsets(self, name: str) -> tuple[Tensor, Tensor]:
@@ -118,10 +113,6 @@ class DeviceData:
         flip = rng.random(self.n_train) < 0.5
         rows = top[:, None] + np.arange(height)
         columns = left[:, None] + np.where(flip[:, None], np.arange(width)[::-1], np.arange(width))
-        device = self.train_images.device
+        device = self.train_labels.device
         return torch.from_numpy(rows).to(device), torch.from_numpy(columns).to(device)
 
-
-def _padded(images: Tensor) -> Tensor:
-    """Surround images (N, H, W, C) by PAD black pixels."""
-    return torch.nn.functional.pad(images, (0, 0, PAD, PAD, PAD, PAD))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import time
 from collections.abc import Callable
@@ -21,13 +20,15 @@ from rdcompute.checkpoint import CellCheckpoint, EpochReport
 from rdcompute.criteria import CRITERIA, is_control
 from rdcompute.criteria.gradient import training_gradient
 from rdcompute.device_data import MEMORY_FORMATS, DeviceData
+from rdcompute.image_parts import FOLDER, parts_of
+from rdcompute.lineage import beginning, content_hash, initial_network, stream_name
 from rdcompute.masks import kept_count, split_mask, top_k_mask
-from rdcompute.models import build_model, layer_shapes, parameter_counts, prunable_layers, weight_vector
+from rdcompute.models import layer_shapes, parameter_counts, prunable_layers, weight_vector
 from rdcompute.plan import Cell
 from rdcompute.provenance import now
 from rdcompute.rundir import CellResult, RunDirectory
 from rdcompute.runner import CHECKPOINT_EVERY
-from rdcompute.streams import stream, torch_seed
+from rdcompute.streams import stream
 from rdcompute.training import Fit, confusion_matrix, fit, predict
 from rdstats.errors import InputError
 
@@ -92,15 +93,14 @@ class Worker:
         key = (cell.dataset, cell.root_seed, s.augment, s.train_fraction, s.memory_format)
         if key not in self._data:
             self._data.clear()  # cells come dataset by dataset; one at a time is enough
-            self._data[key] = DeviceData.load(
-                datasets.load(cell.dataset, self.data_dir), self.device, root_seed=cell.root_seed,
-                augment=s.augment, train_fraction=s.train_fraction, memory_format=s.memory_format,
-            )  # fmt: skip
+            parts = parts_of(cell, self.run.path / FOLDER, self.data_dir)
+            self._data[key] = DeviceData.of(
+                parts, self.device, root_seed=cell.root_seed, memory_format=s.memory_format
+            )
         return self._data[key]
 
     def _model(self, cell: Cell, data: DeviceData) -> nn.Module:
-        name = f"init/{cell.seed}/{cell.dataset_label}/{cell.arch}"
-        model = build_model(cell.arch, *self._shape(cell), torch_seed(cell.root_seed, name))
+        model = initial_network(cell, *self._shape(cell))
         return model.to(self.device).to(memory_format=MEMORY_FORMATS[cell.settings.memory_format])
 
     def _shape(self, cell: Cell) -> tuple[int, tuple[int, int, int]]:
@@ -109,24 +109,25 @@ class Worker:
 
     def _dense(self, cell: Cell, data: DeviceData, on_epoch: OnEpoch | None) -> Any:
         model = self._model(cell, data)
+        first = beginning(cell, model, data.n_train)
         result = fit(
             model, data, cell.settings.train, cell.settings,
-            stream_name=f"{cell.seed}/{cell.dataset_label}/{cell.arch}/dense", on_epoch=on_epoch,
+            stream_name=stream_name(cell, "dense"), on_epoch=on_epoch,
             checkpoint=CellCheckpoint(self.run, cell.key, self.checkpoint_every),
         )  # fmt: skip
         meta, arrays = self._evaluate(cell, model, data, result)
         state = {name: tensor.cpu().numpy() for name, tensor in result.state.items()}
-        meta["dense_id"] = content_hash(state)
+        meta |= {**first, "dense_id": content_hash(state)}
         return meta, {**arrays, **{f"state/{name}": array for name, array in state.items()}}
 
     def _compressed(self, cell: Cell, data: DeviceData, on_epoch: OnEpoch | None) -> Any:
         assert cell.parent is not None
         model = self._model(cell.parent, data)
-        load_state(model, self.run, cell.parent.key)
+        parent_id = load_state(model, self.run, cell.parent.key)
         masks = self._masks(cell, model, data)
         result = fit(
             model, data, cell.settings.finetune, cell.settings,
-            stream_name=f"{cell.seed}/{cell.dataset_label}/{cell.arch}/finetune",
+            stream_name=stream_name(cell, "finetune"),
             masks={name: torch.from_numpy(mask) for name, mask in masks.items()}, on_epoch=on_epoch,
             checkpoint=CellCheckpoint(self.run, cell.key, self.checkpoint_every),
         )  # fmt: skip
@@ -135,6 +136,7 @@ class Worker:
         counts = parameter_counts(cell.arch, *self._shape(cell))
         n_masked = sum(mask.size for mask in masks.values()) - sum(kept.values())
         meta |= {"kept_weights": kept, "achieved_ratio": counts.total / (counts.total - n_masked)}
+        meta["parent_id"] = parent_id
         return meta, arrays
 
     def _evaluate(self, cell: Cell, model: nn.Module, data: DeviceData, result: Fit) -> Any:
@@ -178,21 +180,12 @@ class Worker:
         return self._gradient[1]
 
 
-def content_hash(state: dict[str, NDArray[Any]]) -> str:
-    """Return the hash of a network's parameters and buffers: names, types, shapes and values."""
-    sha = hashlib.sha256()
-    for name in sorted(state):
-        array = np.ascontiguousarray(state[name])
-        sha.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        sha.update(array.tobytes())
-    return sha.hexdigest()[:32]
-
-
-def load_state(model: nn.Module, run: RunDirectory, key: str) -> None:
-    """Put the weights of a finished dense network into `model`."""
+def load_state(model: nn.Module, run: RunDirectory, key: str) -> str:
+    """Put the weights of a finished dense network into `model`; return their hash."""
     result = run.load(key)
     if result is None:
         raise RuntimeError(f"dense network {key} is damaged or gone; run the same command again")
     prefix = "state/"
     state = {n.removeprefix(prefix): torch.from_numpy(a) for n, a in result.arrays.items() if n.startswith(prefix)}
     model.load_state_dict(state)
+    return str(result.meta["dense_id"])

@@ -47,7 +47,11 @@ class RunLock:
             ) from None
         self._file = file
         holder = {"host": socket.gethostname(), "pid": os.getpid()}
-        write_atomically(self._folder / HOLDER, json.dumps(holder).encode())
+        try:
+            write_atomically(self._folder / HOLDER, json.dumps(holder).encode())
+        except BaseException:
+            self.release()
+            raise
         return self
 
     def release(self) -> None:

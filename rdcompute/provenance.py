@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -18,11 +19,53 @@ from rdstats._version import __version__
 
 
 def circumstances(device: str) -> dict[str, Any]:
-    """Return what a cell is computed with: device, versions, commit, and the host."""
+    """Return what a cell is computed with: device and its name, versions, commit, host."""
     versions = {name: version(name) for name in ("torch", "numpy")}
     versions |= {"rd": __version__, "python": platform.python_version()}
     kind = device.partition(":")[0]
-    return {"device": kind, "versions": versions, "git_commit": git_commit(), "host": socket.gethostname()}
+    return {
+        "device": kind,
+        "device_name": device_name(device),
+        "versions": versions,
+        "git_commit": git_commit(),
+        "host": socket.gethostname(),
+    }
+
+
+def determinism() -> dict[str, Any]:
+    """Return the settings of this process that decide about bits; what workers do is `execute.use_one_thread`."""
+    import torch
+
+    cudnn = torch.backends.cudnn
+    return {
+        "threads": torch.get_num_threads(),
+        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        "cudnn_deterministic": cudnn.deterministic,
+        "cudnn_benchmark": cudnn.benchmark,
+        "float32_matmul_precision": torch.get_float32_matmul_precision(),
+        "cublas_workspace_config": os.environ.get("CUBLAS_WORKSPACE_CONFIG", ""),
+    }
+
+
+def device_name(device: str) -> str:
+    """Return the model of a device: of the GPU, or of the processor where the system tells."""
+    if device.startswith("cuda"):
+        import torch
+
+        return torch.cuda.get_device_name(device)
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def described(devices: Sequence[str]) -> dict[str, str]:
+    """Return the circumstances of a run in words, by name."""
+    made = circumstances(devices[0])
+    names = [f"{kind} ({device_name(kind)})" for kind in dict.fromkeys(devices)]
+    found = {"workers": str(len(devices)), "on": ", ".join(names), **made["versions"]}
+    return {**found, "commit": made["git_commit"] or "none", "host": made["host"]}
 
 
 def run_history(plan: Plan, run: RunDirectory, device: str) -> dict[str, Any]:
@@ -37,18 +80,30 @@ def run_history(plan: Plan, run: RunDirectory, device: str) -> dict[str, Any]:
     if not found:
         found = {name: {value: None} for name, value in _flat(circumstances(device))}
     joined = {name: ", ".join(sorted(values)) for name, values in found.items()}
-    versions = {name.removeprefix("versions."): text for name, text in joined.items() if name.startswith("versions.")}
-    return {**joined, "versions": versions}
+    grouped: dict[str, dict[str, str]] = {group: {} for group in _GROUPS}
+    for name, text in joined.items():
+        group, dot, own = name.partition(".")
+        if dot:
+            grouped[group][own] = text
+    return {**joined, **grouped}
+
+
+_GROUPS = ("versions", "determinism")
 
 
 def _flat(made: Mapping[str, Any]) -> list[tuple[str, str]]:
-    versions = [(f"versions.{name}", str(value)) for name, value in made.get("versions", {}).items()]
-    return [(name, str(value)) for name, value in made.items() if name != "versions"] + versions
+    inside = [(f"{group}.{name}", str(value)) for group in _GROUPS for name, value in made.get(group, {}).items()]
+    return [(name, str(value)) for name, value in made.items() if name not in _GROUPS] + inside
 
 
 def now() -> str:
     """Return the time in UTC, to the second."""
     return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def timestamp(time: str) -> float:
+    """Return what `now` returned as seconds since 1970-01-01 00:00 UTC."""
+    return datetime.fromisoformat(time).timestamp()
 
 
 def git_commit() -> str:

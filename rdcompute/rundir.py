@@ -13,34 +13,23 @@ Layout::
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import io
+import errno
 import json
 import os
 import warnings
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
-from rdcompute.differences import describe_differences
+from rdcompute import cellfile
+from rdcompute.cellfile import CellResult
 from rdcompute.lock import RunLock
+from rdcompute.manifest import RUN_SCHEMA, check_same, check_schema, read_manifest
+from rdcompute.storage import StorageError, cannot_begin, cannot_write
 from rdstats.errors import InputError
 from rdstats.files import is_temporary, write_atomically
 
-RUN_SCHEMA = 1
-_MAGIC = b"rd cell 1 "
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """What one training leaves: plain numbers and text in `meta`, arrays by name."""
-
-    meta: dict[str, Any]
-    arrays: dict[str, NDArray[Any]]
+__all__ = ["RUN_SCHEMA", "CellResult", "RunDirectory", "StorageError", "sweep"]
 
 
 class RunDirectory:
@@ -49,7 +38,7 @@ class RunDirectory:
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
         self.path = path
         self.manifest = manifest
-        self._whole: set[str] = set()
+        self._whole: dict[str, _Stamp] = {}
 
     @classmethod
     def open(
@@ -76,6 +65,8 @@ class RunDirectory:
         ------
         InputError
             The folder holds something else, another grid (the message shows what differs), or cannot be written.
+        StorageError
+            The disk is full, or fails.
         """
         manifest = {
             "run_schema": RUN_SCHEMA, "grid": resolved, "datasets": checksums, "document": document or {},
@@ -86,14 +77,18 @@ class RunDirectory:
             if path.exists() and not path.is_dir():
                 raise InputError(f"run directory {path}: is a file; give the name of a folder")
             if target.is_file():
-                cls._check_same(path, _read_json(target), manifest, extend=extend)
+                found = read_manifest(target)
+                check_same(path, found, manifest, extend=extend)
             elif path.is_dir() and not all(_is_leftover(entry) for entry in path.iterdir()):
                 raise InputError(f"run directory {path}: holds other files and no run.json; give a new or empty folder")
+            else:
+                found = {}
             path.mkdir(parents=True, exist_ok=True)
-            write_atomically(target, json.dumps(manifest, indent=1).encode())  # first: it makes the folder ours
+            if found != json.loads(json.dumps(manifest)):  # first: it makes the folder ours
+                write_atomically(target, json.dumps(manifest, indent=1).encode())
             (path / "cells").mkdir(exist_ok=True)
         except OSError as error:
-            raise InputError(f"run directory {path}: cannot be written: {error.strerror}") from None
+            raise cannot_begin(path, error) from None
         return cls(path, manifest)
 
     @classmethod
@@ -110,33 +105,9 @@ class RunDirectory:
             raise InputError(f"{path}: is a file, not a run directory; a cube is read by rd info")
         if not target.is_file():
             raise InputError(f"{path}: not a run directory (it holds no run.json)")
-        found = _read_json(target)
-        cls._check_schema(path, found)
+        found = read_manifest(target)
+        check_schema(path, found)
         return cls(path, found)
-
-    @staticmethod
-    def _check_schema(path: Path, found: dict[str, Any]) -> None:
-        if found.get("run_schema") != RUN_SCHEMA:
-            raise InputError(
-                f"run directory {path}: made by a version with run schema {found.get('run_schema')}, "
-                f"this one writes {RUN_SCHEMA}; give a new folder"
-            )
-
-    @staticmethod
-    def _check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any], *, extend: bool = False) -> None:
-        RunDirectory._check_schema(path, found)
-        parts = ("grid", "datasets")
-        if all(found.get(part) == wanted[part] for part in parts):
-            return
-        differences = "; ".join(d for p in parts for d in describe_differences(found.get(p), wanted[p], p))
-        if not _grown(found, wanted):
-            raise InputError(f"run directory {path} belongs to a different grid: {differences}; give another --run-dir")
-        if not extend:
-            n = len(set(wanted["cells"]) - set(found["cells"]))
-            raise InputError(
-                f"run directory {path} belongs to a smaller grid, {n} cells are new: {differences}; --extend computes "
-                "them here"
-            )
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
@@ -145,14 +116,16 @@ class RunDirectory:
         Raises
         ------
         InputError
-            Another process writes here, or has made the folder another grid's meanwhile.
+            Another process writes here, or has made the folder another grid's meanwhile; or it cannot be written.
+        StorageError
+            The disk is full, or fails.
         """
         try:
             lock = RunLock(self.path).take()
         except OSError as error:
-            raise InputError(f"run directory {self.path}: cannot be written: {error.strerror}") from None
+            raise cannot_begin(self.path, error) from None
         with lock:
-            self._check_same(self.path, _read_json(self.path / "run.json"), self.manifest)
+            check_same(self.path, read_manifest(self.path / "run.json"), self.manifest)
             sweep(self.path)
             yield
 
@@ -161,14 +134,26 @@ class RunDirectory:
 
     def has(self, key: str) -> bool:
         """Whether the cell is finished and whole; a damaged one is set aside with a warning, as by `load`."""
-        if key not in self._whole and self._read(key) is not None:
-            self._whole.add(key)
-        return key in self._whole and self.cell_path(key).is_file()
+        if (known := self._whole.get(key)) is not None:
+            with contextlib.suppress(OSError):
+                if _stamp(os.stat(self.cell_path(key))) == known:
+                    return True
+        with self._open(key) as file:
+            return file is not None
 
-    def load(self, key: str) -> CellResult | None:
-        """Return a finished cell; None if it is not there, or damaged: then it is set aside with a warning."""
-        payload = self._read(key)
-        return None if payload is None else _decode(payload)
+    def load(self, key: str, only: Collection[str] | None = None) -> CellResult | None:
+        """Return a finished cell; None if it is not there, or damaged: then it is set aside with a warning.
+
+        `only` names the arrays that are wanted; the others are not decoded.
+        """
+        with self._open(key) as file:
+            if file is None:
+                return None
+            try:
+                return cellfile.unpack(file, only)
+            except cellfile.UNREADABLE:
+                self.set_aside(key)
+                return None
 
     def readable(self, key: str) -> dict[str, Any]:
         """Return what the readable twin of a finished cell says of its result; nothing where it cannot be read."""
@@ -178,32 +163,63 @@ class RunDirectory:
             return {}
         return found if isinstance(found, dict) and self.cell_path(key).is_file() else {}
 
-    def _read(self, key: str) -> bytes | None:
-        """Return the checked content of a cell's file; None if there is none or it had to be set aside."""
-        path = self.cell_path(key)
+    @contextlib.contextmanager
+    def _open(self, key: str) -> Iterator[BinaryIO | None]:
+        """Open the file of a cell that is whole; None if there is none, or it had to be set aside.
+
+        Its checksum is taken once: again only where the file is another one since, or has been written to.
+        """
         try:
-            header, _, payload = path.read_bytes().partition(b"\n")
+            file = open(self.cell_path(key), "rb")  # noqa: SIM115 - closed below
         except FileNotFoundError:
-            return None
-        if header == _header(key, payload):
-            return payload
-        self._whole.discard(key)
+            yield None
+            return
+        with file:
+            stamp = _stamp(os.fstat(file.fileno()))
+            whole = self._whole.get(key) == stamp or _is_whole(file, key)
+            if whole:
+                self._whole[key] = stamp
+            else:
+                self.set_aside(key)
+            yield file if whole else None
+
+    def set_aside(self, key: str, why: str = "was damaged") -> None:
+        """Rename the file of a finished cell that cannot be used, with a warning; the cell counts as missing."""
+        self._whole.pop(key, None)
+        path = self.cell_path(key)
         aside = path.with_suffix(".damaged")
-        with contextlib.suppress(FileNotFoundError):  # another process was first
+        how = f"set aside as {aside.name}"
+        try:
             os.replace(path, aside)
-        warnings.warn(f"{path} was damaged; set aside as {aside.name}, the cell is computed again", stacklevel=3)
-        return None
+        except FileNotFoundError:  # another process was first
+            pass
+        except OSError as error:
+            how = f"left where it is ({error.strerror})"
+        warnings.warn(f"{path} {why}; {how}, the cell is computed again", stacklevel=4)
+
+    @contextlib.contextmanager
+    def _storing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
 
     def save(self, key: str, result: CellResult, content: dict[str, Any]) -> None:
-        """Store a finished cell, its readable twin first."""
+        """Store a finished cell, its readable twin first.
+
+        Raises
+        ------
+        StorageError
+            It cannot be written; what was there before is untouched, and nothing half-written is left.
+        """
         path = self.cell_path(key)
-        path.parent.mkdir(parents=True, exist_ok=True)
         readable = {"cell": content, "result": result.meta}
-        write_atomically(path.with_suffix(".json"), json.dumps(readable, indent=1).encode())
-        payload = _encode(result)
-        write_atomically(path, _header(key, payload) + b"\n" + payload)
-        self.failure_path(key).unlink(missing_ok=True)
-        self.checkpoint_path(key).unlink(missing_ok=True)
+        with self._storing():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_atomically(path.with_suffix(".json"), json.dumps(readable, indent=1).encode())
+            write_atomically(path, cellfile.pack(key, result))
+            self.failure_path(key).unlink(missing_ok=True)
+            self.checkpoint_path(key).unlink(missing_ok=True)
 
     def checkpoint_path(self, key: str) -> Path:
         return self.path / "unfinished" / f"{key}.epochs"
@@ -212,37 +228,33 @@ class RunDirectory:
         """Return how far a cell's training came; None where there is nothing, or nothing whole: it is removed."""
         path = self.checkpoint_path(key)
         try:
-            header, _, payload = path.read_bytes().partition(b"\n")
+            with open(path, "rb") as file:
+                if _is_whole(file, key):
+                    return cellfile.unpack(file)
         except FileNotFoundError:
             return None
-        if header == _header(key, payload):
-            return _decode(payload)
-        path.unlink(missing_ok=True)
+        with self._storing():
+            path.unlink(missing_ok=True)
         return None
 
     def save_checkpoint(self, key: str, progress: CellResult) -> None:
-        """Replace the checkpoint of a cell."""
+        """Replace the checkpoint of a cell; a `StorageError` as by `save`."""
         path = self.checkpoint_path(key)
-        path.parent.mkdir(exist_ok=True)
-        payload = _encode(progress, compress=False)
-        write_atomically(path, _header(key, payload) + b"\n" + payload)
+        with self._storing():
+            path.parent.mkdir(exist_ok=True)
+            write_atomically(path, cellfile.pack(key, progress))
 
     def failure_path(self, key: str) -> Path:
         return self.path / "failed" / f"{key}.json"
 
     def save_failure(self, key: str, content: dict[str, Any], message: str, trace: str) -> None:
-        """Record why a cell did not finish."""
+        """Record why a cell did not finish; a `StorageError` as by `save`."""
         path = self.failure_path(key)
-        path.parent.mkdir(exist_ok=True)
         record = {"cell": content, "error": message, "traceback": trace.splitlines()}
-        write_atomically(path, json.dumps(record, indent=1).encode())
-        self.checkpoint_path(key).unlink(missing_ok=True)
-
-
-def _grown(found: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Return whether a grid has all cells of another, on the same data, and more."""
-    same_data = (found.get("datasets") or {}).items() <= wanted["datasets"].items()
-    return same_data and bool(found.get("cells")) and set(found["cells"]) < set(wanted["cells"])
+        with self._storing():
+            path.parent.mkdir(exist_ok=True)
+            write_atomically(path, json.dumps(record, indent=1).encode())
+            self.checkpoint_path(key).unlink(missing_ok=True)
 
 
 def sweep(folder: Path) -> int:
@@ -258,27 +270,18 @@ def _is_leftover(path: Path) -> bool:
     return is_temporary(path, "run.json")
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+_Stamp = tuple[int, int, int]
+
+
+def _stamp(status: os.stat_result) -> _Stamp:
+    """Return by what a file is known again: its node, its length, when it was written to."""
+    return status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def _is_whole(file: BinaryIO, key: str) -> bool:
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        raise InputError(f"{path}: damaged, not the description of a run; give another --run-dir") from None
-    return content if isinstance(content, dict) else {}
-
-
-def _header(key: str, payload: bytes) -> bytes:
-    """Return the first line of a cell's file: its checksum covers the key, so files cannot change places."""
-    return _MAGIC + hashlib.sha256(key.encode() + payload).hexdigest().encode()
-
-
-def _encode(result: CellResult, *, compress: bool = True) -> bytes:
-    buffer = io.BytesIO()
-    arrays: dict[str, Any] = {"_meta": np.frombuffer(json.dumps(result.meta).encode(), np.uint8), **result.arrays}
-    (np.savez_compressed if compress else np.savez)(buffer, **arrays)
-    return buffer.getvalue()
-
-
-def _decode(payload: bytes) -> CellResult:
-    with np.load(io.BytesIO(payload), allow_pickle=False) as file:
-        arrays = {name: file[name] for name in file.files if name != "_meta"}
-        return CellResult(json.loads(file["_meta"].tobytes()), arrays)
+        return cellfile.is_whole(file, key)
+    except OSError as error:  # sectors that the disk cannot read any more are damage like any other
+        if error.errno != errno.EIO:
+            raise
+        return False

@@ -18,9 +18,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from rdcompute.image_parts import FOLDER, shared_parts
 from rdcompute.plan import Cell, Plan
-from rdcompute.provenance import circumstances
-from rdcompute.rundir import RunDirectory
+from rdcompute.provenance import circumstances, determinism
+from rdcompute.rundir import RunDirectory, StorageError
 
 if TYPE_CHECKING:
     from rdcompute.execute import Worker
@@ -102,6 +103,8 @@ def run_cells(
     ------
     WorkerDiedError
         A worker process that ends before it can begin.
+    StorageError
+        The run directory cannot be written any more; what is finished is kept.
     """
     done = {cell.key for cell in plan.cells if run.has(cell.key)}
     schedule = Schedule([c for c in order(plan.cells) if c.key not in done], done)
@@ -109,10 +112,11 @@ def run_cells(
         places = tuple(devices) or (device,) * n_workers
         hows = [(data_dir, place, checkpoint_every, circumstances(place)) for place in places]
         job = _Job(schedule, run, hows, listener or Silent(), fail_fast)
-        if len(hows) == 1:
-            _run_here(job)
-        else:
-            _run_in_processes(job, min(len(hows), len(schedule.waiting)))
+        with shared_parts(run.path / FOLDER, schedule.waiting, data_dir):
+            if len(hows) == 1:
+                _run_here(job)
+            else:
+                _run_in_processes(job, min(len(hows), len(schedule.waiting)))
     return schedule.failed
 
 
@@ -132,6 +136,10 @@ class _Job:
 
     def finished(self, cell: Cell) -> None:
         self.schedule.done.add(cell.key)
+        if cell.is_dense:  # how far its children came with an earlier one that was damaged is of no use any more
+            for child in self.schedule.waiting:
+                if child.parent is not None and child.parent.key == cell.key:
+                    self.run.checkpoint_path(child.key).unlink(missing_ok=True)
         self.listener.finished(cell)
 
     def failed(self, cell: Cell, error: str, trace: str) -> None:
@@ -148,7 +156,7 @@ def _worker(run: RunDirectory, how: How) -> Worker:
 
     data_dir, device, checkpoint_every, made = how
     use_one_thread()
-    return Worker(run, data_dir, torch.device(device), checkpoint_every, made)
+    return Worker(run, data_dir, torch.device(device), checkpoint_every, {**made, "determinism": determinism()})
 
 
 def _describe(error: BaseException) -> tuple[str, str]:
@@ -161,6 +169,8 @@ def _run_here(job: _Job) -> None:
         job.listener.started(cell)
         try:
             worker.execute(cell, partial(job.listener.epoch, cell))
+        except StorageError:
+            raise
         except Exception as error:  # one cell's failure, whatever it is, must not stop the grid
             job.failed(cell, *_describe(error))
         else:
@@ -231,6 +241,8 @@ def _listen(hand: _Hand, job: _Job) -> bool:
         job.listener.epoch(hand.cell, content[0])
     else:
         cell, hand.cell = hand.cell, None
+        if kind == "stopped":
+            raise StorageError(*content)
         if kind == "done":
             job.finished(cell)
         else:
@@ -293,12 +305,26 @@ def _start(job: _Job, place: int) -> _Hand:
     held, lifeline = context.Pipe()
     arguments = (theirs, lifeline, job.run, job.hows[place])
     process = context.Process(target=_work, args=arguments, daemon=True)
-    process.start()
+    with _deaf_to_ctrl_c():
+        process.start()
     theirs.close()
     lifeline.close()
     hand = _Hand(ours, process, place)
     hand.process.lifeline = held  # type: ignore[attr-defined]  # open as long as the process is known here
     return hand
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """Let a process started in the block never see Ctrl-C, not while it imports either; here it only waits."""
+    if not hasattr(signal, "pthread_sigmask"):  # pragma: no cover
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(pipe: Connection, lifeline: Connection, run: RunDirectory, how: How) -> None:
@@ -314,6 +340,8 @@ def _work(pipe: Connection, lifeline: Connection, run: RunDirectory, how: How) -
                 worker.execute(cell, lambda report: pipe.send(("epoch", report)))
             except (BrokenPipeError, ConnectionResetError):
                 return
+            except StorageError as error:
+                pipe.send(("stopped", str(error)))
             except Exception as error:  # reported to the parent, which records it
                 pipe.send(("failed", *_describe(error)))
             else:

@@ -45,6 +45,7 @@ class VariableSpec:
         return "predicted_class" in self.dims or ("sample" in self.dims and self.name != "label")
 
 
+_EPOCH = "seconds since 1970-01-01 00:00 UTC"
 _SPECS = (
     VariableSpec("confusion_dense", (*DENSE, *CORE), "count", "test images by true and predicted class, dense"),
     VariableSpec("confusion", (*CELL, *CORE), "count", "test images by true and predicted class, compressed"),
@@ -65,6 +66,11 @@ _SPECS = (
     VariableSpec("val_loss_dense", DENSE, "float", "validation loss of the kept epoch, dense", "nat"),
     VariableSpec("seconds", CELL, "float", "wall-clock time of the cell", "s", volatile=True),
     VariableSpec("seconds_dense", DENSE, "float", "wall-clock time of the dense network", "s", volatile=True),
+    *(
+        VariableSpec(f"{when}{dense}", dims, "float", f"when the {at} {when}, {_EPOCH}", "s", volatile=True)
+        for dense, dims, at in (("", CELL, "cell"), ("_dense", DENSE, "dense network"))
+        for when in ("started", "ended")
+    ),
 )
 VARIABLES: Mapping[str, VariableSpec] = {spec.name: spec for spec in _SPECS}
 

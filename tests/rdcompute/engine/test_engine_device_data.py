@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from rdcompute.datasets import ImageData
-from rdcompute.device_data import PAD, DeviceData
+from rdcompute.device_data import DeviceData
+from rdcompute.image_parts import PAD
 from rdcompute.streams import stream
 
 CPU = torch.device("cpu")

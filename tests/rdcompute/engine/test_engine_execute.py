@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from rdcompute import datasets, device_data, execute, training
+from rdcompute import datasets, device_data, execute, image_parts, training
 from rdcompute.criteria import CRITERIA, criterion_names
 from rdcompute.criteria.gradient import training_gradient
-from rdcompute.execute import Worker, choose_device, content_hash, use_one_thread
+from rdcompute.execute import Worker, choose_device, use_one_thread
+from rdcompute.lineage import content_hash
 from rdcompute.masks import kept_count
 from rdcompute.models import build_model, layer_shapes, parameter_counts, prunable_layers, weight_vector
 from rdcompute.plan import make_plan
@@ -145,7 +146,8 @@ def test_streams_are_common_to_all_methods_and_ratios(bench, make_grid, tiny_npz
         names.append((root, name))
         return stream(root, name)
 
-    monkeypatch.setattr(device_data, "stream", listening)
+    for module in (image_parts, device_data):
+        monkeypatch.setattr(module, "stream", listening)
     methods = ["sham", "mp", "gp", "rp"]
     experiment = {"dataset": tiny_npz("rgb", channels=3), "arch": "lenet", "method": methods, "ratio": [2, 4]}
     grid = make_grid(seeds=1, root_seed=8, experiments=[experiment])

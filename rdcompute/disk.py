@@ -1,0 +1,169 @@
+"""How much room a run takes, told before it begins, from files made up in memory."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdcompute.cellfile import CellResult, pack
+from rdcompute.datasets import DatasetSpec, holdout_size
+from rdcompute.image_facts import ImageFacts
+from rdcompute.image_parts import PAD
+from rdcompute.models import ParameterCounts
+from rdcompute.plan import Cell, Plan
+from rdcompute.provenance import circumstances
+
+CUBE_BASE = 90_000
+"""Bytes of a cube of the smallest grid: names, attributes and the tables of HDF5 (measured)."""
+CUBE_CHUNK = 120
+"""Bytes of HDF5's index and checksums a stored array (measured)."""
+PREDICTION_BITS = 1.2
+"""Deflated size of predictions, as bytes in the cube, over their entropy (measured)."""
+
+
+@dataclass(frozen=True)
+class DiskUse:
+    """Bytes on disk.
+
+    Attributes
+    ----------
+    cells : of the run directory in the end.
+    cells_left : what is still to be written of them.
+    images : decoded images while it is computed, which all workers share.
+    checkpoints : of unfinished trainings, at most, while it is computed.
+    cube : of the cube.
+    free : where the run directory is or will be; None where that cannot be told.
+    """
+
+    cells: int
+    cells_left: int
+    images: int
+    checkpoints: int
+    cube: int
+    free: int | None
+
+    @property
+    def needed(self) -> int:
+        """Return what must be free for the rest of the run."""
+        return self.cells_left + self.images + self.checkpoints + self.cube
+
+
+def disk_use(
+    plan: Plan, left: Iterable[Cell], facts: Mapping[str, ImageFacts], *, n_workers: int, folder: Path
+) -> DiskUse:
+    """Return what a plan takes; datasets without `facts` count with their weights alone.
+
+    Parameters
+    ----------
+    left : the cells that are not finished.
+    folder : the run directory, there or not.
+    """
+    sizes: dict[tuple[Any, ...], int] = {}
+    waiting = {cell.key for cell in left}
+    total = rest = 0
+    for cell in plan.cells:
+        kind = (cell.dataset, cell.arch, cell.is_dense, cell.settings)
+        if kind not in sizes:
+            sizes[kind] = _cell_bytes(cell, plan, facts.get(cell.dataset))
+        total += sizes[kind]
+        rest += sizes[kind] if cell.key in waiting else 0
+    manifest = len(json.dumps([plan.grid.resolved(), plan.grid.document()], indent=1)) + 38 * len(plan.cells)
+    busy = {(cell.dataset, cell.arch): cell for cell in plan.cells if cell.key in waiting}
+    largest = max((3 * _state_bytes(cell, plan.datasets[cell.dataset]) for cell in busy.values()), default=0)
+    images = _images(busy.values(), plan.datasets, facts)
+    return DiskUse(
+        total + manifest, rest + (0 if len(waiting) < len(plan.cells) else manifest), images,
+        largest * min(n_workers, len(waiting)), _cube(plan, facts), _free(folder),
+    )  # fmt: skip
+
+
+def specimen(cell: Cell, spec: DatasetSpec, counts: ParameterCounts, n_test: int) -> CellResult:
+    """Return a made-up result of the size that a cell's has: random weights and predictions."""
+    rng = np.random.default_rng(0)
+    losses = rng.random(cell.n_epochs).tolist()
+    ident = "0" * 32
+    meta: dict[str, Any] = {"kept_epoch": cell.n_epochs, "val_loss": losses[0], "loss": losses, "val_losses": losses}
+    meta |= {"seconds": losses[0], "started": "2000-01-01T00:00:00+00:00", "ended": "2000-01-01T00:00:00+00:00"}
+    meta |= {"made": circumstances("cpu")}
+    prediction = rng.integers(0, spec.n_classes, n_test)
+    confusion = np.bincount(prediction * spec.n_classes + rng.permutation(prediction), minlength=spec.n_classes**2)
+    arrays: dict[str, NDArray[Any]] = {
+        "confusion": confusion.reshape(spec.n_classes, spec.n_classes).astype(np.int32),
+        "prediction": prediction.astype(np.uint32),
+    }
+    if cell.is_dense:
+        meta |= {"dense_id": ident, "init_id": ident, "order_id": ident}
+        state = _state(cell.arch, spec)
+        arrays |= {f"state/{name}": rng.random(shape).astype(dtype) for name, (shape, dtype) in state.items()}
+    else:
+        meta |= {"kept_weights": counts.layers, "achieved_ratio": losses[0], "parent_id": ident}
+    return CellResult(meta, arrays)
+
+
+def _cell_bytes(cell: Cell, plan: Plan, facts: ImageFacts | None) -> int:
+    """Return the size of a cell's file and of its readable twin."""
+    n_test = len(facts.test_labels) if facts else 0
+    result = specimen(cell, plan.datasets[cell.dataset], plan.parameters[cell.dataset, cell.arch], n_test)
+    twin = json.dumps({"cell": cell.content(), "result": result.meta}, indent=1)
+    return len(pack(cell.key, result)) + len(twin)
+
+
+def _state(arch: str, spec: DatasetSpec) -> dict[str, tuple[tuple[int, ...], str]]:
+    """Return shape and type of every parameter and buffer of a network, without allocating any."""
+    import torch
+
+    from rdcompute.models.architectures import construct
+
+    with torch.device("meta"):
+        model = construct(arch, spec.n_classes, spec.image_shape)
+    return {name: (tuple(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in model.state_dict().items()}
+
+
+def _state_bytes(cell: Cell, spec: DatasetSpec) -> int:
+    return sum(math.prod(shape) * np.dtype(dtype).itemsize for shape, dtype in _state(cell.arch, spec).values())
+
+
+def _images(cells: Iterable[Cell], specs: Mapping[str, DatasetSpec], facts: Mapping[str, ImageFacts]) -> int:
+    """Return the size of the decoded parts: uint8, the training part with a margin where it is cropped."""
+    total = 0
+    distinct = {(c.dataset, c.settings.augment, c.settings.train_fraction): c for c in cells if c.dataset in facts}
+    for cell in distinct.values():
+        known, spec = facts[cell.dataset], specs[cell.dataset]
+        channels, height, width = spec.image_shape
+        augment = spec.augment if cell.settings.augment == "auto" else cell.settings.augment
+        margin = 2 * PAD if augment == "crop-flip" else 0
+        n_train, n_other = known.n_train(cell), holdout_size(known.n_train_images) + len(known.test_labels)
+        total += n_train * channels * (height + margin) * (width + margin) + n_other * channels * height * width
+        total += 8 * (n_train + n_other)  # labels
+    return total
+
+
+def _cube(plan: Plan, facts: Mapping[str, ImageFacts]) -> int:
+    """Return about the size of the cube: per cell a matrix of counts and a list of predictions, both deflated."""
+    size = CUBE_BASE
+    widest = max(spec.n_classes for spec in plan.datasets.values())
+    for cell in plan.cells:
+        n_test = len(facts[cell.dataset].test_labels) if cell.dataset in facts else 0
+        n_classes = plan.datasets[cell.dataset].n_classes
+        bits = PREDICTION_BITS * math.log2(max(2, n_classes))
+        size += round(n_test * bits / 8 + 0.7 * n_classes**2 + 0.05 * widest**2) + 2 * CUBE_CHUNK
+    return size
+
+
+def _free(folder: Path) -> int | None:
+    """Return the free bytes of the disk that a folder, there or not, is on."""
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        return shutil.disk_usage(place).free
+    except OSError:
+        return None

@@ -1,0 +1,107 @@
+"""Where networks come from: replicates that begin alike are none, and a pruned network needs its own dense one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rdcompute.streams import stream, torch_seed
+from rdstats.errors import InputError
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from rdcompute.plan import Cell, Plan
+    from rdcompute.rundir import RunDirectory
+
+FEWEST_IMAGES = 20
+"""Orders of fewer images may be equal by chance: 20 images have 2.4e18."""
+
+_SAME = {"init_id": "the same weights", "order_id": "the same order of images"}
+
+
+def content_hash(state: dict[str, NDArray[Any]]) -> str:
+    """Return the hash of a network's parameters and buffers: names, types, shapes and values."""
+    sha = hashlib.sha256()
+    for name in sorted(state):
+        array = np.ascontiguousarray(state[name])
+        sha.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        sha.update(array.tobytes())
+    return sha.hexdigest()[:32]
+
+
+def stream_name(cell: Cell, stage: str) -> str:
+    """Return the name under which a training draws its orders and augmentations."""
+    return f"{cell.seed}/{cell.dataset_label}/{cell.arch}/{stage}"
+
+
+def initial_network(cell: Cell, n_classes: int, image_shape: tuple[int, int, int]) -> nn.Module:
+    """Return the network that a dense cell begins with."""
+    from rdcompute.models import build_model
+
+    name = f"init/{cell.seed}/{cell.dataset_label}/{cell.arch}"
+    return build_model(cell.arch, n_classes, image_shape, torch_seed(cell.root_seed, name))
+
+
+def beginning(cell: Cell, network: nn.Module, n_train: int) -> dict[str, str]:
+    """Return the hashes of a dense network's first weights and of the order of its first epoch.
+
+    `order_id` is "" where there are too few training images for it to mean anything.
+    """
+    state = {name: tensor.detach().cpu().numpy() for name, tensor in network.state_dict().items()}
+    order = stream(cell.root_seed, f"order/{stream_name(cell, 'dense')}/1").permutation(n_train)
+    order_id = hashlib.sha256(order.astype("<i8").tobytes()).hexdigest()[:32] if n_train >= FEWEST_IMAGES else ""
+    return {"init_id": content_hash(state), "order_id": order_id}
+
+
+def check_replicates(plan: Plan, run: RunDirectory, n_train: Callable[[Cell], int]) -> None:
+    """Refuse two seeds whose dense networks begin with equal weights, or learn in the same order, at first.
+
+    Finished networks say what they began with; the others are built for it here, before anything is trained.
+
+    Parameters
+    ----------
+    n_train : number of images that a cell trains on.
+
+    Raises
+    ------
+    InputError
+        Seeds that are one replicate under two names, as with an architecture that draws its own weights from a
+        fixed seed.
+    """
+    seen: dict[tuple[str, str, str, str], int] = {}
+    for cell in plan.cells:
+        if not cell.is_dense:
+            continue
+        known = run.readable(cell.key)
+        if not known.get("init_id"):
+            spec = plan.datasets[cell.dataset]
+            network = initial_network(cell, spec.n_classes, spec.image_shape)
+            known = beginning(cell, network, n_train(cell))
+        for what, words in _SAME.items():
+            if not known.get(what):
+                continue
+            other = seen.setdefault((cell.dataset_label, cell.arch, what, known[what]), cell.seed)
+            if other != cell.seed:
+                raise InputError(
+                    f"{cell.dataset_label} {cell.arch}: seeds {other} and {cell.seed} begin with {words}, so they are "
+                    "one replicate, not two; is the architecture built from its own seed?"
+                )
+
+
+def orphans(plan: Plan, run: RunDirectory) -> list[Cell]:
+    """Return the finished cells that were not made from the dense network that is there now.
+
+    A dense network that was damaged and computed again, perhaps on another machine, may have other bits.
+    """
+    dense = {cell.key: run.readable(cell.key).get("dense_id") for cell in plan.cells if cell.is_dense}
+    found = []
+    for cell in plan.cells:
+        own = dense.get(cell.parent.key) if cell.parent is not None else None
+        if own and run.readable(cell.key).get("parent_id", own) != own:
+            found.append(cell)
+    return found

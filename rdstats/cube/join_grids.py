@@ -1,0 +1,119 @@
+"""Join the grids of several cubes, or runs, of one study: their seeds, experiments and recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
+from typing import Any
+
+from rdstats._labelled import is_control
+from rdstats.differences import describe_differences
+from rdstats.errors import InputError
+
+Grid = Mapping[str, Any]
+Column = tuple[Any, ...]
+
+_AXES = ("dataset", "arch", "method", "ratio")
+_JOINED = ("seeds", "experiments", "training", "scale")
+
+
+def is_grid(value: Any) -> bool:
+    """Return whether a value is a resolved grid (`rdcompute.grid.Grid.resolved`)."""
+    if not isinstance(value, Mapping) or not set(_JOINED) <= set(value):
+        return False
+    experiments = value["experiments"]
+    return (
+        isinstance(value["seeds"], list)
+        and isinstance(experiments, list)
+        and all(isinstance(e, Mapping) and all(isinstance(e.get(axis), list) for axis in _AXES) for e in experiments)
+        and all(isinstance(value[name], Mapping) for name in ("training", "scale"))
+    )
+
+
+def join_grids(grids: Sequence[Grid], names: Sequence[str]) -> dict[str, Any]:
+    """Return the grid that has the seeds and experiments of several resolved grids.
+
+    Seeds and experiments stand in the order of the grids; an experiment that is there already, in whole or in
+    part, is not repeated.  Nothing else may differ: name, root seed, scale, and the recipe of an architecture
+    that two of them share.
+
+    Parameters
+    ----------
+    grids : as `is_grid` accepts them.
+    names : of what they come from, for the message.
+
+    Raises
+    ------
+    InputError
+        Grids that differ, with what differs.
+    """
+    for i, grid in enumerate(grids):
+        for other, name in zip(grids[:i], names[:i], strict=True):
+            _check_one_study(other, grid, name, names[i])
+    seeds = list(dict.fromkeys(seed for grid in grids for seed in grid["seeds"]))
+    recipes: dict[str, Any] = {}
+    for grid in grids:
+        recipes = {**grid["training"], **recipes}
+    return {
+        **grids[0],
+        "seeds": seeds,
+        "experiments": join_experiments(grid["experiments"] for grid in grids),
+        "training": recipes,
+        "scale": _join_scales(grids, seeds),
+    }
+
+
+def _check_one_study(one: Grid, other: Grid, name: str, other_name: str) -> None:
+    shared = [arch for arch in one["training"] if arch in other["training"]]
+    found, wanted = (
+        {
+            **{key: value for key, value in grid.items() if key not in _JOINED},
+            "scale": {key: value for key, value in grid["scale"].items() if key != "seeds"},
+            "training": {arch: grid["training"][arch] for arch in shared},
+        }
+        for grid in (one, other)
+    )
+    if found != wanted:
+        differences = "; ".join(describe_differences(found, wanted, sides=(f"in {name}", f"in {other_name}")))
+        raise InputError(f"{name} and {other_name} are of different grids: {differences}")
+
+
+def _join_scales(grids: Sequence[Grid], seeds: list[Any]) -> dict[str, Any]:
+    """The mark of fewer seeds goes where a grid that is not shortened has all of them."""
+    scale = dict(grids[0]["scale"])
+    scale.pop("seeds", None)
+    shortened = any("seeds" in grid["scale"] for grid in grids)
+    whole = any("seeds" not in grid["scale"] and set(seeds) <= set(grid["seeds"]) for grid in grids)
+    return {**scale, "seeds": float(len(seeds))} if shortened and not whole else scale
+
+
+def join_experiments(several: Iterable[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
+    """Return the experiments of several grids without repeated cells, as products of lists over the four axes."""
+    result: list[dict[str, Any]] = []
+    seen: set[Column] = set()
+    for experiment in chain.from_iterable(several):
+        columns = list(_columns(experiment))
+        new = [column for column in columns if column not in seen]
+        result += [dict(experiment)] if len(new) == len(columns) else _products(new)
+        seen.update(columns)
+    return result
+
+
+def _columns(experiment: Mapping[str, Any]) -> Iterator[Column]:
+    for dataset in experiment["dataset"]:
+        for arch in experiment["arch"]:
+            for method in experiment["method"]:
+                for ratio in [1.0] if is_control(method) else experiment["ratio"]:
+                    yield dataset, arch, method, ratio
+
+
+def _products(columns: Iterable[Column]) -> list[dict[str, Any]]:
+    """Cover columns with products: axis by axis, those that differ there alone are put together."""
+    parts: list[tuple[tuple[Any, ...], ...]] = [tuple((label,) for label in column) for column in columns]
+    for axis in reversed(range(len(_AXES))):
+        together: dict[Any, tuple[Any, ...]] = {}
+        for part in parts:
+            rest = part[:axis] + part[axis + 1 :]
+            together[rest] = together.get(rest, ()) + part[axis]
+        parts = [(*rest[:axis], labels, *rest[axis:]) for rest, labels in together.items()]
+    return [dict(zip(_AXES, map(list, part), strict=True)) for part in parts]
