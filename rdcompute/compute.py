@@ -12,12 +12,12 @@ from rdcompute.assemble import assemble
 from rdcompute.differences import describe_differences
 from rdcompute.grid import Grid
 from rdcompute.image_facts import ImageFacts, checksums, image_facts
-from rdcompute.journal import Journal, logged, logger
+from rdcompute.journal import Journal, logged
 from rdcompute.lineage import check_replicates, orphans
 from rdcompute.plan import Cell, Plan, make_plan
 from rdcompute.provenance import described, now
 from rdcompute.rundir import RunDirectory
-from rdcompute.runner import CHECKPOINT_EVERY, Listener, run_cells
+from rdcompute.runner import CHECKPOINT_EVERY, Listener, logger, run_cells
 from rdcompute.runs import Run, failed_cells
 from rdcompute.workers import worker_devices
 from rdstats.cube import DONE, open_cube

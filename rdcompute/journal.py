@@ -11,11 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from rdcompute.plan import Cell
-from rdcompute.runner import Listener, Silent
+from rdcompute.runner import Listener, Silent, logger
 
 LOG = "log.txt"
-logger = logging.getLogger("rdcompute")
-"""Everything that is logged goes here; add a handler to see it elsewhere."""
 
 
 class _Log(logging.FileHandler):
@@ -31,12 +29,13 @@ def _formatter() -> logging.Formatter:
 
 
 @contextlib.contextmanager
-def logging_to(handler: logging.Handler) -> Iterator[None]:
-    """Send what is logged in the block to `handler` too."""
+def logging_to(handler: logging.Handler, level: int = logging.INFO) -> Iterator[None]:
+    """Send what is logged in the block, from `level` up, to `handler` too."""
     handler.setFormatter(_formatter())
+    handler.setLevel(level)
     before = logger.level
     logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
+    logger.setLevel(min(level, before or level))
     try:
         yield
     finally:

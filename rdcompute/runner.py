@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import threading
@@ -26,6 +27,9 @@ from rdcompute.rundir import RunDirectory, StorageError
 if TYPE_CHECKING:
     from rdcompute.execute import Worker
 
+
+logger = logging.getLogger("rdcompute")
+"""Everything that is logged goes here; add a handler to see it."""
 
 How = tuple[Path | None, str, float, dict[str, Any]]
 """Data folder, device, seconds between checkpoints, and what is recorded of all this in every cell."""
@@ -260,6 +264,7 @@ def _bury(hand: _Hand, job: _Job, attempts: dict[str, int]) -> None:
     whose = cell.key if hand.ready else _NOT_BEGUN
     attempts[whose] = attempts.get(whose, 0) + 1
     if attempts[whose] < ATTEMPTS:
+        logger.warning("%s %s: its worker process %s; begun again", cell.key[:12], cell.title, how)
         job.schedule.waiting.insert(0, cell)
     elif not hand.ready:
         raise WorkerDiedError(f"worker processes cannot begin: one {how} before {cell.title}; nothing is lost")
@@ -305,7 +310,7 @@ def _start(job: _Job, place: int) -> _Hand:
     held, lifeline = context.Pipe()
     arguments = (theirs, lifeline, job.run, job.hows[place])
     process = context.Process(target=_work, args=arguments, daemon=True)
-    with _deaf_to_ctrl_c():
+    with deaf_to_ctrl_c():
         process.start()
     theirs.close()
     lifeline.close()
@@ -315,7 +320,7 @@ def _start(job: _Job, place: int) -> _Hand:
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def deaf_to_ctrl_c() -> Iterator[None]:
     """Let a process started in the block never see Ctrl-C, not while it imports either; here it only waits."""
     if not hasattr(signal, "pthread_sigmask"):  # pragma: no cover
         yield

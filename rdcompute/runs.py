@@ -58,6 +58,12 @@ def open_run(path: Path, data_dir: Path | None = None) -> Run:
     InputError
         No run directory, one of another version, or one whose datasets are not found.
     """
+    directory, grid = directory_and_grid(path)
+    return Run(directory, grid, make_plan(grid, data_dir))
+
+
+def directory_and_grid(path: Path) -> tuple[RunDirectory, Grid]:
+    """Open a run directory without its datasets; an `InputError` as by `open_run`."""
     directory = RunDirectory.existing(path)
     document = directory.manifest.get("document")
     if not document:
@@ -65,7 +71,20 @@ def open_run(path: Path, data_dir: Path | None = None) -> Run:
     grid = Grid.model_validate(document)
     if grid.resolved() != directory.manifest["grid"]:
         raise InputError(f"run directory {path}: made by a version with other defaults; give a new folder")
-    return Run(directory, grid, make_plan(grid, data_dir))
+    return directory, grid
+
+
+def count_cells(path: Path) -> tuple[int, int]:
+    """Return how many cells of a run directory are finished, and how many there are.
+
+    Raises
+    ------
+    InputError
+        No run directory.
+    """
+    directory = RunDirectory.existing(path)
+    keys = directory.manifest.get("cells", [])
+    return sum(directory.cell_path(key).is_file() for key in keys), len(keys)
 
 
 def column_states(run: Run) -> list[ColumnState]:

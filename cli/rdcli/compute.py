@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdcli.running import Quiet, Verbose, running
 from rdstats.errors import InputError
 
 if TYPE_CHECKING:
     from rdcompute.compute import Summary
-    from rdcompute.grid import Grid
 
 DataDir = Annotated[
     Path | None,
@@ -59,7 +59,14 @@ def compute(
     extend: Annotated[
         bool, typer.Option("--extend", help="Go on in the run folder of a smaller grid, when cells were only added.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop; nothing is written.")] = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what it will cost and stop; nothing is written. See rd plan.")
+    ] = False,
+    no_calibrate: Annotated[
+        bool, typer.Option("--no-calibrate", help="With --dry-run: time nothing.")
+    ] = False,
 ) -> None:  # fmt: skip
     """Train, prune and fine-tune a grid of networks and write its confusion-matrix cube.
 
@@ -70,11 +77,25 @@ def compute(
     needs_torch("rd compute")
     from rdcompute.grid import load_grid, parse_scale
 
+    if no_calibrate and not dry_run:
+        raise InputError("--no-calibrate: nothing is timed without --dry-run; give both, or see rd plan")
     wanted = load_grid(grid).scaled(parse_scale(scale or []))
     if dry_run:
-        _print_plan(wanted, data_dir)
+        from rdcli.plan import show
+
+        place = run_dir or output.with_suffix(".run")
+        show(wanted, place, data_dir, (workers, workers_per_device), device, timed=not no_calibrate)
         return
-    summary = _compute(wanted, output, run_dir, data_dir, (workers, workers_per_device), device, fail_fast, extend)
+    from rdcompute.compute import compute as compute_grid
+
+    where = run_dir or output.with_suffix(".run")
+    n_workers = number_of((workers, workers_per_device), device)
+    with running(where, n_workers, quiet=quiet, verbose=verbose) as listener:
+        summary = compute_grid(
+            wanted, output, run_dir=run_dir, data_dir=data_dir, n_workers=workers,
+            workers_per_device=workers_per_device, device=device, listener=listener, fail_fast=fail_fast,
+            extend=extend,
+        )  # fmt: skip
     typer.echo(_last_line(summary))
     for message in list(dict.fromkeys(summary.failed.values()))[:5]:
         typer.echo(f"failed: {message}", err=True)
@@ -83,54 +104,6 @@ def compute(
         raise typer.Exit(1)
 
 
-def _compute(
-    grid: Grid,
-    output: Path,
-    run_dir: Path | None,
-    data_dir: Path | None,
-    workers: tuple[str, int],
-    device: str,
-    fail_fast: bool,
-    extend: bool,
-) -> Summary:
-    from rdcli.progress import progress
-    from rdcompute.compute import compute as compute_grid
-    from rdcompute.runner import WorkerDiedError
-
-    try:
-        with progress(number_of(workers, device)) as listener:
-            return compute_grid(
-                grid,
-                output,
-                run_dir=run_dir,
-                data_dir=data_dir,
-                n_workers=workers[0],
-                workers_per_device=workers[1],
-                device=device,
-                listener=listener,
-                fail_fast=fail_fast,
-                extend=extend,
-            )
-    except KeyboardInterrupt:
-        where = run_dir or output.with_suffix(".run")
-        typer.echo(f"rd: interrupted; finished cells are in {where}: repeat the command to go on", err=True)
-        raise typer.Exit(130) from None
-    except WorkerDiedError as error:
-        typer.echo(f"rd: {error}", err=True)
-        raise typer.Exit(1) from None
-
-
 def _last_line(summary: Summary) -> str:
     reused = f" ({summary.n_reused} were there already)" if summary.n_reused else ""
     return f"cube: {summary.output}, {summary.n_done} of {summary.n_cells} cells{reused}"
-
-
-def _print_plan(grid: Grid, data_dir: Path | None) -> None:
-    from rdcompute.describe import describe_plan
-    from rdcompute.plan import make_plan
-
-    plan = make_plan(grid, data_dir)
-    for line in describe_plan(plan):
-        typer.echo(line)
-    for note in plan.notes:
-        typer.echo(f"rd: note: {note}", err=True)

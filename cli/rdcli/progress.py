@@ -92,9 +92,9 @@ class Display:
 
 
 @contextmanager
-def progress(n_workers: int) -> Iterator[Callable[[Plan, int], Listener]]:
-    """Yield what `rdcompute.compute` calls with the plan and the number of finished cells."""
-    if not sys.stderr.isatty():
+def progress(n_workers: int, *, live: bool) -> Iterator[Callable[[Plan, int], Listener]]:
+    """Yield what `rdcompute.compute` calls with the plan and the number of finished cells; `live` on a terminal."""
+    if not live:
         last = [-PLAIN_EVERY]
 
         def plain(estimate: Estimate, important: bool) -> None:
@@ -112,7 +112,7 @@ def progress(n_workers: int) -> Iterator[Callable[[Plan, int], Listener]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("starting", total=None)
 
-        def live(estimate: Estimate, _: bool) -> None:
+        def moving(estimate: Estimate, _: bool) -> None:
             bar.update(task, total=estimate.n_cells, completed=estimate.n_done, description=estimate.line())
 
-        yield lambda plan, n: Display(Estimate(plan, n, n_workers), live)
+        yield lambda plan, n: Display(Estimate(plan, n, n_workers), moving)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rdcli.compute import DataDir, PerDevice, Workers, needs_torch, number_of
+from rdcli.running import Quiet, Verbose, running
 
 if TYPE_CHECKING:
     from rdcompute.runs import ColumnState, Run
@@ -65,13 +66,14 @@ def retry(
     workers: Workers = "1",
     workers_per_device: PerDevice = 1,
     device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps")] = "auto",
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
     """Compute cells that failed, or those named, once more.
 
     Example: rd retry results.run --failed
     """
     needs_torch("rd retry")
-    from rdcli.progress import progress
     from rdcompute.compute import retry as retry_cells
     from rdcompute.runs import cells_named, failed_cells, open_run
 
@@ -82,7 +84,8 @@ def retry(
     if not wanted:
         typer.echo("nothing failed")
         return
-    with progress(number_of((workers, workers_per_device), device)) as listener:
+    n_workers = number_of((workers, workers_per_device), device)
+    with running(run, n_workers, quiet=quiet, verbose=verbose) as listener:
         summary = retry_cells(
             found, wanted, data_dir=data_dir, n_workers=workers, workers_per_device=workers_per_device, device=device,
             listener=listener,

@@ -99,6 +99,8 @@ def test_a_killed_worker_is_replaced_and_its_cell_begun_again(grid, tmp_path, re
     assert killed
     assert multiprocessing.active_children() == []
     assert (summary.n_done, summary.failed) == (6, {})
+    log = (summary.run_dir / "log.txt").read_text()
+    assert log.count("its worker process was killed (SIGKILL), perhaps for want of memory; begun again") == 1
     with open_cube(whole.output) as one, open_cube(summary.output) as other:
         assert digest(one) == digest(other)
 
