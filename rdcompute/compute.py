@@ -133,7 +133,7 @@ def _check_no_loss(output: Path, plan: Plan, run: RunDirectory) -> None:
         return
     with open_cube(output) as cube:
         n_there = int((cube["status"] == DONE).sum()) if "status" in cube else 0
-    n_here = sum(run.has(cell.key) for cell in plan.cells if not cell.is_dense)
+    n_here = sum(run.has(c.key) and run.has(c.parent.key) for c in plan.cells if c.parent is not None)
     if n_here < n_there:
         raise InputError(
             f"--output {output} holds {n_there} finished cells and is kept; run directory {run.path} has {n_here}: "

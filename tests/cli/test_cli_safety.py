@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -74,3 +75,18 @@ def test_eta_of_a_resumed_run_ends_at_zero() -> None:
     assert estimate.seconds_left() == pytest.approx(180.0)
     estimate.n_done = 18
     assert estimate.seconds_left() == 0.0
+
+
+def test_a_fuller_cube_is_not_replaced_by_an_emptier_one(rd, grid: Path, data_dir: Path, tmp_path: Path) -> None:
+    common = ("compute", "--grid", grid, "--output", tmp_path / "a.nc", "--data-dir", data_dir, "--device", "cpu")
+    assert rd(*common) == 0
+    whole = (tmp_path / "a.nc").read_bytes()
+    run = tmp_path / "a.run"
+    for cell in sorted(run.glob("cells/*/*.cell"))[:3]:
+        cell.unlink()
+    line = rd.refused("assemble", run, "--output", tmp_path / "a.nc", "--data-dir", data_dir)
+    assert re.search(r"a\.nc holds 6 finished cells and is kept; run directory .*a\.run has [0-5]:", line)
+    assert (tmp_path / "a.nc").read_bytes() == whole
+    assert rd("assemble", run, "--output", tmp_path / "b.nc", "--data-dir", data_dir) == 0
+    assert rd(*common) == 0
+    assert rd("assemble", run, "--output", tmp_path / "a.nc", "--data-dir", data_dir) == 0

@@ -77,6 +77,17 @@ def test_defaults_are_left_out():
     assert dense_cell(settings=Later(label_smoothing=0.1)).key != dense_cell().key
 
 
+def test_frozen_defaults():
+    """Defaults are left out of the hash: a cell computed with another default would be mistaken for this one."""
+    frozen = {
+        "train": ((30, 0.01),), "finetune": ((15, 0.01),), "batch_size": 128, "momentum": 0.9, "nesterov": True,
+        "weight_decay": 0.0, "ratio_accounting": "exact", "augment": "auto", "train_fraction": 1.0,
+        "eval_batch_size": 500, "memory_format": "channels_last",
+    }  # fmt: skip
+    assert CELL_SCHEMA == 1  # changing a default raises it, and this table is written anew
+    assert frozen.items() <= TrainingSettings().model_dump().items()  # new fields may be added
+
+
 def test_the_dense_hash_ignores_what_only_pruning_uses():
     other = settings_for("lenet", {"lenet": {"finetune": [[3, 0.1]], "ratio_accounting": "shrinkbench"}})
     assert dense_cell(settings=other).key == dense_cell().key
