@@ -24,6 +24,8 @@ _PUBLIC = {
     "rdstats.resampling": ("bca_intervals", "crossed_intervals", "fold_slopes"),
     "rdstats.instrumented": ("instrumented_slopes", "retrain_null"),
     "rdstats.single": ("class_changes", "pair_intervals"),
+    "rdstats.agreement": ("churn", "recall_changes"),
+    "rdstats.comparison": ("Comparison", "Gate", "compare"),
     "rdstats.control": ("against_control", "control_differences"),
     "rdstats.families": (
         "FAMILIES",
@@ -42,6 +44,7 @@ _PUBLIC = {
     "rdstats.credible": ("posterior_summary",),
     "rdstats.pair_probability": ("pair_probabilities",),
     "rdstats.analysis": ("Analysis", "FamilyResult", "analyze"),
+    "rdstats.readers": ("Imported", "import_files"),
     "rdstats.errors": ("InputError",),
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}

@@ -1,6 +1,8 @@
 """Types of the lazy table of public names in ``__init__.py``."""
 
 from rdstats._version import __version__ as __version__
+from rdstats.agreement import churn as churn
+from rdstats.agreement import recall_changes as recall_changes
 from rdstats.analysis import Analysis as Analysis
 from rdstats.analysis import FamilyResult as FamilyResult
 from rdstats.analysis import analyze as analyze
@@ -9,6 +11,9 @@ from rdstats.classes import per_class as per_class
 from rdstats.classes import worst as worst
 from rdstats.columns import accuracies as accuracies
 from rdstats.columns import tradeoff as tradeoff
+from rdstats.comparison import Comparison as Comparison
+from rdstats.comparison import Gate as Gate
+from rdstats.comparison import compare as compare
 from rdstats.confusion import confusion_difference as confusion_difference
 from rdstats.control import against_control as against_control
 from rdstats.control import control_differences as control_differences
@@ -40,6 +45,8 @@ from rdstats.measures import accuracy as accuracy
 from rdstats.measures import balance as balance
 from rdstats.measures import score as score
 from rdstats.pair_probability import pair_probabilities as pair_probabilities
+from rdstats.readers import Imported as Imported
+from rdstats.readers import import_files as import_files
 from rdstats.regression import contributions as contributions
 from rdstats.regression import intercept_model as intercept_model
 from rdstats.regression import pooled as pooled

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rdcli import analyze, compute, datasets, grid, info, plot, report, runs
+from rdcli import analyze, compare, compute, datasets, grid, import_, info, plot, report, runs
 from rdcli.errors import FriendlyGroup
 from rdstats._version import __version__
 
@@ -20,9 +20,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("compute")(compute.compute)
+app.command("import")(import_.import_)
 app.command("analyze")(analyze.analyze)
 app.command("plot")(plot.plot)
 app.command("report")(report.report)
+app.command("compare")(compare.compare)
 app.command("status")(runs.status)
 app.command("assemble")(runs.assemble)
 app.command("retry")(runs.retry)

@@ -5,6 +5,7 @@ an `axis` argument. Every function is vectorised over the leading axes and refus
 `rdstats.errors.InputError`.
 """
 
+from rdstats.array.agreement import ChurnBounds, ShareInterval, churn, churn_bounds, paired_change, share_interval
 from rdstats.array.balance import (
     REFERENCES,
     balance,
@@ -36,9 +37,11 @@ from rdstats.array.intervals import TInterval, t_interval, verdict
 from rdstats.array.jackknife import CrossedInterval, crossed_interval, image_jackknife
 from rdstats.array.mcnemar import McNemar, mcnemar
 from rdstats.array.multiplicity import CORRECTIONS, correct
+from rdstats.array.pairs import PairComparison, compare_matrices
 from rdstats.array.pooled import PooledLine, pooled_origin_slope
 from rdstats.array.pooling import JackknifeInterval
 from rdstats.array.posterior import PosteriorDraws, posterior_draws
+from rdstats.array.predictions import both_correct, confusion_matrix
 from rdstats.array.ratio import (
     FIELLER_FORMS,
     FiellerInterval,
@@ -82,6 +85,7 @@ __all__ = [
     "BcaInterval",
     "BothCorrectBounds",
     "BoxSummary",
+    "ChurnBounds",
     "ClassCounts",
     "CrossedInterval",
     "EffectSize",
@@ -92,9 +96,11 @@ __all__ = [
     "InterceptLine",
     "JackknifeInterval",
     "McNemar",
+    "PairComparison",
     "PooledLine",
     "PosteriorDraws",
     "SeedSlopes",
+    "ShareInterval",
     "SlopeTerms",
     "TInterval",
     "TTest",
@@ -102,13 +108,18 @@ __all__ = [
     "accuracy",
     "balance",
     "bca_interval",
+    "both_correct",
     "both_correct_bounds",
     "box_summary",
     "check_same_support",
+    "churn",
+    "churn_bounds",
     "claim",
     "class_counts",
     "class_weights",
+    "compare_matrices",
     "confusion_difference",
+    "confusion_matrix",
     "confusion_shares",
     "correct",
     "corrected_without_fold",
@@ -130,6 +141,7 @@ __all__ = [
     "log_spread_difference",
     "mcnemar",
     "normalized_balance",
+    "paired_change",
     "paired_ttest",
     "pooled_origin_slope",
     "pooled_slope",
@@ -143,6 +155,7 @@ __all__ = [
     "score",
     "seed_instrumented_slope",
     "seed_slopes",
+    "share_interval",
     "shift_delta",
     "shrunk_score",
     "slope",

@@ -213,6 +213,8 @@ def _solve(
     high = centre - np.where(free, log_odds, np.inf).min(axis=-1) + 1e-3
     delta: FloatArray = 0.5 * (low + high)
     step = high - low
+    result = delta.copy()
+    active = np.arange(len(delta))
     for _ in range(MAX_PASSES):
         moved = expit(log_odds + delta[..., np.newaxis])
         excess = (weight * moved).sum(axis=-1) - rest
@@ -223,6 +225,11 @@ def _solve(
         following = np.where(excess == 0, delta, np.where(trusted, newton, 0.5 * (low + high)))
         step = following - delta
         delta = following
-        if not np.any(np.abs(step) > 2 * np.finfo(np.float64).eps * np.maximum(1.0, np.abs(delta))):
+        result[active] = delta
+        going = np.abs(step) > 2 * np.finfo(np.float64).eps * np.maximum(1.0, np.abs(delta))
+        if not going.any():
             break
-    return delta
+        if 2 * np.count_nonzero(going) < len(going):  # the last few of many rows do not hold up the others
+            parts = (active, log_odds, weight, rest, low, high, delta, step)
+            active, log_odds, weight, rest, low, high, delta, step = (part[going] for part in parts)
+    return result

@@ -1,0 +1,124 @@
+"""JSON: a list of records, columns as lists, or one record a line (lines are read one at a time)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rdstats.errors import InputError
+from rdstats.readers.table import Chunk, check_names, coded
+from rdstats.readers.text_table import open_bytes
+from rdstats.readers.values import name_of, refuse, shown
+
+LARGEST = 2**30
+ROWS = 2**17
+_LONGEST_LINE = 2**24
+
+
+class JsonLines:
+    """One JSON record a line, plain or gzip; rows are lines, counted from 1."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.source = path, name_of(path)
+        first = next(self.records(), None)
+        if first is None:
+            raise InputError(f"{self.source}: is empty; one JSON record a line is accepted")
+        self.names = check_names(self.source, list(first[1]))
+
+    def records(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Yield the number of each line and its record."""
+        with open_bytes(self.path) as handle:
+            row = 0
+            while line := handle.readline(_LONGEST_LINE + 1):
+                row += 1
+                if len(line) > _LONGEST_LINE:
+                    raise refuse(self.source, row, None, f"lines of up to {_LONGEST_LINE} bytes are accepted")
+                if line.strip():
+                    yield row, self._record(line.removeprefix(b"\xef\xbb\xbf"), row)
+
+    def _record(self, line: bytes, row: int) -> dict[str, Any]:
+        found = parse(line, self.source, row)
+        if not isinstance(found, dict):
+            raise refuse(self.source, row, None, f"{shown(found)}; a JSON record {{...}} a line is accepted")
+        return found
+
+    def chunks(self, columns: Sequence[str]) -> Iterator[Chunk]:
+        """Yield the rows, with the columns asked for only."""
+        held: list[tuple[int, dict[str, Any]]] = []
+        for row, record in self.records():
+            if held and (len(held) == ROWS or row != held[-1][0] + 1):
+                yield self._chunk(held, columns)
+                held = []
+            held.append((row, record))
+        if held:
+            yield self._chunk(held, columns)
+
+    def _chunk(self, held: list[tuple[int, dict[str, Any]]], columns: Sequence[str]) -> Chunk:
+        found = {name: coded([record.get(name) for _, record in held]) for name in columns}
+        return Chunk(self.source, held[0][0], found)
+
+
+class JsonTable:
+    """A list of records or a record of equally long lists, already read; rows are counted from 1."""
+
+    def __init__(self, path: Path, document: Any) -> None:
+        self.source = name_of(path)
+        self._columns = _columns(document, self.source)
+        self.names = check_names(self.source, list(self._columns))
+
+    def chunks(self, columns: Sequence[str]) -> Iterator[Chunk]:
+        """Yield the rows, with the columns asked for only."""
+        if self._columns[self.names[0]]:
+            yield Chunk(self.source, 1, {name: coded(self._columns[name]) for name in columns})
+
+
+def is_table(document: Any) -> bool:
+    """Return whether a JSON document is a list of records or a record of lists of values that are no lists."""
+    if isinstance(document, list):
+        return bool(document) and all(isinstance(row, dict) for row in document)
+    if not isinstance(document, dict) or not document:
+        return False
+    lists = all(isinstance(values, list) for values in document.values())
+    return lists and not any(isinstance(value, list) for values in document.values() for value in values)
+
+
+def _columns(document: Any, source: str) -> dict[str, list[Any]]:
+    if isinstance(document, list):
+        names = dict.fromkeys(name for row in document for name in row)
+        return {name: [row.get(name) for row in document] for name in names}
+    sizes = {name: len(values) for name, values in document.items()}
+    first = next(iter(sizes))
+    for name, size in sizes.items():
+        if size != sizes[first]:
+            raise InputError(
+                f"{source}: {shown(name)} has {size} values, {shown(first)} {sizes[first]}; "
+                "lists of one length are accepted"
+            )
+    return dict(document)
+
+
+def read_json(path: Path) -> Any:
+    """Return a JSON document; JSON cannot be read in parts, so files beyond 1 GiB are refused."""
+    source = name_of(path)
+    with open_bytes(path) as handle:
+        data = handle.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise InputError(f"{source}: more than 1 GiB of JSON, which must be read whole; one record a line is accepted")
+    return parse(data.removeprefix(b"\xef\xbb\xbf"), source, None)
+
+
+def parse(data: bytes, source: str, row: int | None) -> Any:
+    """Return what JSON text holds; every reason why not is one line."""
+    try:
+        return json.loads(data)
+    except UnicodeDecodeError:
+        raise refuse(source, row, None, "not text in UTF-8") from None
+    except json.JSONDecodeError as error:
+        where = error.lineno if row is None else row
+        raise refuse(source, where, None, f"not JSON ({error.msg} at character {error.colno})") from None
+    except RecursionError:
+        raise refuse(source, row, None, "nested too deeply") from None
+    except ValueError as error:
+        raise refuse(source, row, None, f"not JSON ({shown(str(error))})") from None

@@ -1,0 +1,172 @@
+"""CSV and its relatives, plain or gzip: separator found, read in chunks, never whole."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import warnings
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from rdstats.errors import InputError
+from rdstats.readers.table import Chunk, Column, check_names
+from rdstats.readers.values import name_of, shown
+
+ROWS = 2**19
+SEPARATORS = (";", "\t", ",", "|")
+_HEAD = 2**20
+_BOMB_BYTES, _BOMB_TIMES = 2**30, 200
+
+
+class TextTable:
+    """A text file with a header row; rows are counted with the header as row 1."""
+
+    def __init__(self, path: Path, separator: str | None = None) -> None:
+        self.path, self.source = path, name_of(path)
+        head, self.encoding = read_head(path)
+        self.separator = separator or find_separator(lines_of(head)[0], path)
+        self.names = check_names(self.source, header_of(path, separator))
+
+    def chunks(self, columns: Sequence[str]) -> Iterator[Chunk]:
+        """Yield the rows, with the columns asked for only."""
+        import pandas as pd
+
+        wanted = [self.names.index(name) for name in columns]
+        row = 2
+        try:
+            with open_bytes(self.path) as handle, warnings.catch_warnings():
+                warnings.simplefilter("error", pd.errors.ParserWarning)
+                reader = pd.read_csv(
+                    handle, sep=self.separator, header=0, names=list(range(len(self.names))), index_col=False,
+                    dtype=str, na_filter=False, skipinitialspace=True, encoding=self.encoding, chunksize=ROWS,
+                )  # fmt: skip
+                for part in reader:  # all columns: with usecols, pandas cuts rows that are too long without a word
+                    found = {name: _column(part[i]) for name, i in zip(columns, wanted, strict=True)}
+                    yield Chunk(self.source, row, found)
+                    row += len(part)
+        except pd.errors.EmptyDataError:
+            return
+        except pd.errors.ParserWarning:
+            n = len(self.names)
+            raise InputError(f"{self.source}: rows of more than {n} fields; the header row has {n}") from None
+        except pd.errors.ParserError as error:
+            raise InputError(f"{self.source}: {_told(str(error))}") from None
+        except UnicodeError:
+            raise InputError(f"{self.source}: from row {row} on, not text in UTF-8") from None
+        except (ValueError, OSError, OverflowError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{self.source}: cannot be read as a table ({shown(str(error))})") from None
+
+def _column(series: Any) -> Column:
+    import pandas as pd
+
+    codes, values = pd.factorize(series)  # not as categories: pandas would make numbers of 01 and 1e3
+    return Column(codes.astype(np.int64), values.tolist())
+
+
+def _told(message: str) -> str:
+    """Return pandas' complaint in our words."""
+    found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
+    if found:
+        return f"row {found[2]}: {found[3]} fields; {found[1]} are accepted, as in the header row"
+    return f"cannot be read as a table ({shown(' '.join(message.split()))})"
+
+
+def header_of(path: Path, separator: str | None) -> list[str]:
+    """Return the fields of the header row."""
+    first = lines_of(read_head(path)[0])[0]
+    sign = separator or find_separator(first, path)
+    try:
+        return [name.strip() for name in next(csv.reader([first], delimiter=sign, skipinitialspace=True), [])]
+    except csv.Error as error:
+        raise InputError(f"{name_of(path)}: the header row cannot be read ({error})") from None
+
+
+def find_separator(line: str, path: Path) -> str:
+    """Return the separator that the header row has most of, outside quotes."""
+    if ".tsv" in path.suffixes:
+        return "\t"
+    bare = re.sub(r'"[^"]*"', "", line)
+    return max(SEPARATORS, key=bare.count) if any(sign in bare for sign in SEPARATORS) else ","
+
+
+def read_head(path: Path) -> tuple[str, str]:
+    """Return the first lines of a text file and its encoding.
+
+    Raises
+    ------
+    InputError
+        Nothing in it, binary, neither UTF-8 nor UTF-16 with a byte order mark, or a first line without end.
+    """
+    source = name_of(path)
+    with open_bytes(path) as handle:
+        data = handle.read(_HEAD)
+    if not data.strip():
+        raise InputError(f"{source}: is empty; a header row and data rows are accepted")
+    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    if encoding == "utf-8-sig" and b"\0" in data:
+        raise InputError(f"{source}: binary file of unknown kind; text, Parquet, Arrow, JSON and NumPy are accepted")
+    whole = len(data) < _HEAD
+    cut = data if whole or encoding == "utf-16" else data[: data.rfind(b"\n") + 1]
+    if not cut:
+        raise InputError(f"{source}: no end of line in the first {_HEAD} bytes; a table of rows is accepted")
+    try:
+        text = cut.decode(encoding, "strict" if whole or encoding != "utf-16" else "ignore")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{source}: byte {error.start} is not text in UTF-8; save it as UTF-8") from None
+    if not lines_of(text):
+        raise InputError(f"{source}: is empty; a header row and data rows are accepted")
+    return text, encoding
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines that are not blank; only line feeds and carriage returns end one, as in CSV."""
+    return [line for line in re.split("[\r\n]", text) if line.strip()]
+
+
+def open_bytes(path: Path) -> IO[bytes]:
+    """Open a file, decompressed where it begins as gzip files do; one that swells without end is refused."""
+    try:
+        handle = open(path, "rb")  # noqa: SIM115
+        magic = handle.read(2)
+        handle.seek(0)
+    except OSError as error:
+        raise InputError(f"{name_of(path)}: cannot be read ({error.strerror})") from None
+    if magic != b"\x1f\x8b":
+        return handle
+    return io.BufferedReader(_Guarded(path, handle), 2**20)
+
+
+class _Guarded(io.RawIOBase):
+    """A gzip file that is given up when it expands beyond what tables do."""
+
+    def __init__(self, path: Path, raw: IO[bytes]) -> None:
+        self._path, self._raw, self._file = path, raw, gzip.GzipFile(fileobj=raw)
+        self._size, self._read = path.stat().st_size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            data = self._file.read(len(buffer))
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise InputError(f"{name_of(self._path)}: truncated or damaged gzip file ({error})") from None
+        buffer[: len(data)] = data
+        self._read += len(data)
+        if self._read > max(_BOMB_BYTES, _BOMB_TIMES * self._size):
+            name = name_of(self._path)
+            raise InputError(f"{name}: expands to more than {_BOMB_TIMES} times its size; unpack it first")
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        self._raw.close()
+        super().close()
