@@ -19,6 +19,7 @@ from rdcompute.provenance import described, now
 from rdcompute.rundir import RunDirectory
 from rdcompute.runner import CHECKPOINT_EVERY, Listener, logger, run_cells
 from rdcompute.runs import Run, failed_cells
+from rdcompute.underway import UnderWay
 from rdcompute.workers import worker_devices
 from rdstats.cube import DONE, open_cube
 from rdstats.errors import InputError, one_of
@@ -92,7 +93,7 @@ def compute(
         _begin(plan, run, facts, n_reused, devices)
         failed = _run_all(
             plan, run, data_dir=data_dir, devices=devices,
-            listener=Journal(listener(plan, n_reused) if listener else None), order=order, fail_fast=fail_fast,
+            listener=listener(plan, n_reused) if listener else None, order=order, fail_fast=fail_fast,
             checkpoint_every=checkpoint_every,
         )  # fmt: skip
         _check_no_loss(output, plan, run)
@@ -113,11 +114,17 @@ def _begin(
     check_replicates(plan, run, lambda cell: facts[cell.dataset].n_train(cell))
 
 
-def _run_all(plan: Plan, run: RunDirectory, **how: Any) -> dict[str, str]:
+def _run_all(
+    plan: Plan, run: RunDirectory, *, devices: tuple[str, ...], listener: Listener | None, **how: Any
+) -> dict[str, str]:
     """Run all cells that are not finished; those that were made from another dense network, once more."""
-    _set_aside_orphans(plan, run)
-    failed = run_cells(plan, run, **how)
-    return run_cells(plan, run, **how) if _set_aside_orphans(plan, run) else failed
+    under_way = UnderWay(run.path, len(devices), listener)
+    try:
+        how |= {"devices": devices, "listener": Journal(under_way)}
+        failed = run_cells(plan, run, **how)
+        return run_cells(plan, run, **how) if _set_aside_orphans(plan, run) else failed
+    finally:
+        under_way.close()
 
 
 def _set_aside_orphans(plan: Plan, run: RunDirectory) -> int:
@@ -199,7 +206,7 @@ def retry(
         part = replace(run.plan, cells=tuple(here))
         failed = _run_all(
             part, run.directory, data_dir=data_dir, devices=devices,
-            listener=Journal(listener(part, n_reused) if listener else None),
+            listener=listener(part, n_reused) if listener else None,
         )  # fmt: skip
     n_done = sum(run.directory.has(cell.key) for cell in run.plan.cells)
     return Summary(run.directory.path, run.directory.path, len(run.plan.cells), n_done, n_reused, failed)
