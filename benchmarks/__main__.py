@@ -6,7 +6,7 @@ import importlib
 import platform
 import sys
 
-NAMES = ("training", "workers", "commands", "cubes", "analysis", "report")
+NAMES = ("training", "workers", "commands", "cubes", "analysis", "report", "rundirs", "engine")
 
 
 def main(names: list[str]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from typing import Any
 
 from rdcompute.estimate import Network, Timing, mean_timing, needs_gradient
 from rdcompute.plan import Cell
+from rdcompute.runner import deaf_to_ctrl_c, end_with_parent
 
 Found = dict[Network, Timing | str]
 """Timings; a text where there is none says why."""
@@ -116,12 +117,11 @@ def _in_processes(samples: list[Sample], devices: Sequence[str], data_dir: Path 
     pipes: list[Connection] = []
     begun = time.perf_counter()
     try:
-        with _deaf():
+        with deaf_to_ctrl_c():
             for device in devices:
                 ours, theirs = context.Pipe()
-                process = context.Process(
-                    target=_work, args=(theirs, barrier, samples, device, data_dir), daemon=True
-                )
+                arguments = (theirs, barrier, samples, device, data_dir)
+                process: BaseProcess = context.Process(target=_work, args=arguments, daemon=True)
                 process.start()
                 theirs.close()
                 processes.append(process)
@@ -165,19 +165,9 @@ def _collect(pipes: Sequence[Connection]) -> list[Any] | None:
     return [found[i] for i in range(len(pipes))]
 
 
-@contextlib.contextmanager
-def _deaf() -> Any:
-    """Let processes started in the block never see Ctrl-C, which is for this one."""
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _work(pipe: Connection, barrier: Any, samples: list[Sample], device: str, data_dir: Path | None) -> None:
     """Body of a timing process."""
+    threading.Thread(target=end_with_parent, args=(pipe,), daemon=True).start()
     import rdcompute.stopwatch  # noqa: F401 - importing torch is what starting takes
 
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from rdcompute.assemble import assemble
-from rdcompute.differences import describe_differences
 from rdcompute.grid import Grid
 from rdcompute.image_facts import ImageFacts, checksums, image_facts
 from rdcompute.journal import Journal, logged
@@ -22,6 +21,7 @@ from rdcompute.runs import Run, failed_cells
 from rdcompute.underway import UnderWay
 from rdcompute.workers import worker_devices
 from rdstats.cube import DONE, open_cube
+from rdstats.differences import describe_differences
 from rdstats.errors import InputError, one_of
 from rdstats.files import check_writable, is_temporary
 

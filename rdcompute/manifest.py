@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rdcompute.differences import describe_differences
+from rdstats.differences import describe_differences
 from rdstats.errors import InputError
 
 RUN_SCHEMA = 1

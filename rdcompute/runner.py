@@ -335,7 +335,7 @@ def deaf_to_ctrl_c() -> Iterator[None]:
 def _work(pipe: Connection, lifeline: Connection, run: RunDirectory, how: How) -> None:
     """Body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pipes
-    threading.Thread(target=_end_with_parent, args=(lifeline,), daemon=True).start()
+    threading.Thread(target=end_with_parent, args=(lifeline,), daemon=True).start()
     worker = _worker(run, how)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         pipe.send(("ready",))
@@ -353,7 +353,7 @@ def _work(pipe: Connection, lifeline: Connection, run: RunDirectory, how: How) -
                 pipe.send(("done",))
 
 
-def _end_with_parent(lifeline: Connection) -> None:
+def end_with_parent(lifeline: Connection) -> None:
     """End this process, whatever it is doing, when its parent has gone: the other end of the pipe goes with it."""
     with contextlib.suppress(EOFError, OSError):
         lifeline.recv()

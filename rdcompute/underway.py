@@ -65,9 +65,10 @@ class UnderWay:
             os.replace(temporary, self._path)
 
     def close(self) -> None:
-        """Remove the file."""
+        """Remove the file, and what a full disk left of it."""
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
+            self._path.with_suffix(".part").unlink(missing_ok=True)
 
 
 def activity(folder: Path) -> Activity | None:

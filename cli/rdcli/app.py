@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rdcli import analyze, compute, datasets, grid, info, plot, report, runs
+from rdcli import analyze, compute, datasets, grid, info, merge, plan, plot, report, runs
 from rdcli.errors import FriendlyGroup
 from rdstats._version import __version__
 
@@ -20,12 +20,14 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("compute")(compute.compute)
+app.command("plan")(plan.plan)
 app.command("analyze")(analyze.analyze)
 app.command("plot")(plot.plot)
 app.command("report")(report.report)
 app.command("status")(runs.status)
 app.command("assemble")(runs.assemble)
 app.command("retry")(runs.retry)
+app.command("merge")(merge.merge)
 app.command("info")(info.info)
 app.command("datasets")(datasets.datasets)
 app.add_typer(grid.app, name="grid")
