@@ -41,7 +41,8 @@ def overhead(folder: Path) -> list[Row]:
     from rdcompute.grid import Grid
     from rdcompute.plan import make_plan
     from rdcompute.rundir import RunDirectory
-    from rdcompute.runner import Silent, run_cells
+    from rdcompute.runner import run_cells
+    from rdcompute.schedule import Silent
     from rdcompute.training import Fit, snapshot
 
     use_one_thread()

@@ -15,7 +15,7 @@ from typing import Any
 
 from rdcompute.estimate import Network, Timing, mean_timing, needs_gradient
 from rdcompute.plan import Cell
-from rdcompute.runner import deaf_to_ctrl_c, end_with_parent
+from rdcompute.processes import deaf_to_ctrl_c, end_with_parent
 
 Found = dict[Network, Timing | str]
 """Timings; a text where there is none says why."""

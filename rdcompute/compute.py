@@ -16,8 +16,9 @@ from rdcompute.lineage import check_replicates, orphans
 from rdcompute.plan import Cell, Plan, make_plan
 from rdcompute.provenance import described, now
 from rdcompute.rundir import RunDirectory
-from rdcompute.runner import CHECKPOINT_EVERY, Listener, logger, run_cells
+from rdcompute.runner import run_cells
 from rdcompute.runs import Run, failed_cells
+from rdcompute.schedule import CHECKPOINT_EVERY, Listener, logger
 from rdcompute.underway import UnderWay
 from rdcompute.workers import worker_devices
 from rdstats.cube import DONE, open_cube

@@ -27,7 +27,7 @@ from rdcompute.models import layer_shapes, parameter_counts, prunable_layers, we
 from rdcompute.plan import Cell
 from rdcompute.provenance import now
 from rdcompute.rundir import CellResult, RunDirectory
-from rdcompute.runner import CHECKPOINT_EVERY
+from rdcompute.schedule import CHECKPOINT_EVERY
 from rdcompute.streams import stream
 from rdcompute.training import Fit, confusion_matrix, fit, predict
 from rdstats.errors import InputError

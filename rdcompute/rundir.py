@@ -127,7 +127,14 @@ class RunDirectory:
         with lock:
             check_same(self.path, read_manifest(self.path / "run.json"), self.manifest)
             sweep(self.path)
+            self._sweep_checkpoints()
             yield
+
+    def _sweep_checkpoints(self) -> None:
+        """Remove checkpoints of finished cells: their writer was killed after the one, before the other."""
+        for path in (self.path / "unfinished").glob("*.epochs"):
+            if self.cell_path(path.stem).is_file():
+                path.unlink(missing_ok=True)
 
     def cell_path(self, key: str) -> Path:
         return self.path / "cells" / key[:2] / f"{key}.cell"

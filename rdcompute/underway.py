@@ -11,7 +11,7 @@ from typing import Any
 
 from rdcompute.lock import holder
 from rdcompute.plan import Cell
-from rdcompute.runner import Listener, Silent
+from rdcompute.schedule import Listener, Silent
 
 RUNNING = "running.json"
 

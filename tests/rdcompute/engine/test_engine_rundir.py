@@ -262,6 +262,14 @@ def test_an_interruption_of_the_very_first_write_is_harmless(tmp_path, monkeypat
     assert RunDirectory.open(folder, GRID, DATA).manifest["grid"] == GRID
 
 
+def test_a_checkpoint_left_beside_its_finished_cell_is_swept(run):
+    for key in (KEY, OTHER):
+        run.save_checkpoint(key, RESULT)
+    with run.writing():
+        assert not run.checkpoint_path(KEY).exists()
+        assert run.checkpoint_path(OTHER).exists()
+
+
 def test_an_empty_folder_is_taken(tmp_path):
     assert RunDirectory.open(tmp_path, GRID, DATA)
     assert RunDirectory.open(tmp_path / "a" / "b", GRID, DATA)
