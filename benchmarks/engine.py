@@ -105,8 +105,8 @@ def memory(folder: Path) -> list[Row]:
     predict(model, few, settings.eval_batch_size)
     result.append(("a worker: ResNet-56, 3 steps, evaluation", f"{peak():.2f} GiB", ""))
     images, labels = whole.train_images[:500], whole.train_labels[:500]
-    training_gradient(model, images, labels, whole.normalize, settings.eval_batch_size)
-    result.append(("a worker: ResNet-56, gp scores", f"{peak():.2f} GiB", f"batches of {settings.eval_batch_size}"))
+    training_gradient(model, images, labels, whole.normalize, settings.batch_size)
+    result.append(("a worker: ResNet-56, gp scores", f"{peak():.2f} GiB", f"batches of {settings.batch_size}"))
     return result
 
 

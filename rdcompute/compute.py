@@ -13,6 +13,7 @@ from rdcompute.grid import Grid
 from rdcompute.image_facts import ImageFacts, checksums, image_facts
 from rdcompute.journal import Journal, logged
 from rdcompute.lineage import check_replicates, orphans
+from rdcompute.manifest import described_networks
 from rdcompute.plan import Cell, Plan, make_plan
 from rdcompute.provenance import described, now
 from rdcompute.rundir import RunDirectory
@@ -85,7 +86,7 @@ def compute(
     _check_same_data(output, found)
     run = RunDirectory.open(
         run_dir, grid.resolved(), found, document=grid.document(), cells=(cell.key for cell in plan.cells),
-        extend=extend,
+        networks=described_networks(plan.parameters), extend=extend,
     )  # fmt: skip
     started = now()
     with run.writing(), logged(run_dir):

@@ -13,6 +13,7 @@ from typing import Any
 
 from rdcompute.grid import Grid, dataset_label
 from rdcompute.lock import LOCK, RunLock
+from rdcompute.manifest import described_networks, known_networks
 from rdcompute.merge_cells import CellMerge
 from rdcompute.plan import grid_cells
 from rdcompute.rundir import RunDirectory
@@ -79,7 +80,8 @@ def merge_runs(
         raise cannot_begin(output, error) from None
     try:
         target = RunDirectory.open(
-            temporary, grid.resolved(), checksums, document=grid.document(), cells=(cell.key for cell in cells)
+            temporary, grid.resolved(), checksums, document=grid.document(), cells=(cell.key for cell in cells),
+            networks=described_networks({k: v for run, _ in runs for k, v in known_networks(run.manifest).items()}),
         )
         with RunLock(temporary).take():
             merge = CellMerge([run for run, _ in runs], target)

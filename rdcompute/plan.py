@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -111,8 +111,16 @@ class Plan:
         return sorted(labels) if dim == "ratio" else labels
 
 
-def make_plan(grid: Grid, data_dir: Path | None = None) -> Plan:
+Networks = Mapping[tuple[str, str], ParameterCounts]
+"""Sizes of networks by dataset (as the cube names it) and architecture."""
+
+
+def make_plan(grid: Grid, data_dir: Path | None = None, known: Networks | None = None) -> Plan:
     """Lay out a grid and check every ratio against its network, before anything is trained.
+
+    Parameters
+    ----------
+    known : sizes of networks that are known; the others are built to be counted, which takes torch.
 
     Raises
     ------
@@ -128,7 +136,9 @@ def make_plan(grid: Grid, data_dir: Path | None = None) -> Plan:
             for arch in experiment.arch:
                 spec = datasets[name]
                 try:
-                    counts = parameter_counts(arch, spec.n_classes, spec.image_shape)
+                    counts = (known or {}).get((dataset_label(name), arch)) or parameter_counts(
+                        arch, spec.n_classes, spec.image_shape
+                    )
                 except InputError as error:
                     where = grid.place("experiments", i, "arch")
                     raise InputError(f"{where}experiments.{i}: {arch} on {name}: {error}") from None

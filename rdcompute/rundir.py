@@ -49,6 +49,7 @@ class RunDirectory:
         *,
         document: dict[str, Any] | None = None,
         cells: Iterable[str] = (),
+        networks: dict[str, Any] | None = None,
         extend: bool = False,
     ) -> RunDirectory:
         """Create the directory, or continue in it if it belongs to the same grid and data.
@@ -59,6 +60,7 @@ class RunDirectory:
         checksums : of the datasets.
         document : the grid as it was written, for commands that have the run directory alone.
         cells : keys of all its cells.
+        networks : sizes of its networks, see `rdcompute.manifest.described_networks`.
         extend : take over the directory of a grid whose cells are all among `cells`.
 
         Raises
@@ -70,7 +72,7 @@ class RunDirectory:
         """
         manifest = {
             "run_schema": RUN_SCHEMA, "grid": resolved, "datasets": checksums, "document": document or {},
-            "cells": sorted(cells),
+            "cells": sorted(cells), "networks": networks or {},
         }  # fmt: skip
         target = path / "run.json"
         try:

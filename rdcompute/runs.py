@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rdcompute.grid import Grid
+from rdcompute.manifest import known_networks
 from rdcompute.plan import Cell, Plan, make_plan
 from rdcompute.rundir import RunDirectory
 from rdstats.errors import InputError, nearest
@@ -62,7 +63,7 @@ def open_run(path: Path, data_dir: Path | None = None) -> Run:
         No run directory, one of another version, or one whose datasets are not found.
     """
     directory, grid = directory_and_grid(path)
-    return Run(directory, grid, make_plan(grid, data_dir))
+    return Run(directory, grid, make_plan(grid, data_dir, known_networks(directory.manifest)))
 
 
 def directory_and_grid(path: Path) -> tuple[RunDirectory, Grid]:

@@ -74,7 +74,7 @@ def time_network(
     evaluating = _repeat(lambda: mean_loss(network, part, n), where) / len(part.holdout_labels)
     images, labels = data.train_images[:n], data.train_labels[:n]
     ranking = _repeat(
-        lambda: training_gradient(network, images, labels, data.normalize, n), where
+        lambda: training_gradient(network, images, labels, data.normalize, settings.batch_size), where
     ) / len(labels) if gradient else 0.0  # fmt: skip
     rest = [_time_rest(dense, compressed, data, spec, where) for _ in range(2)][-1]
     return Timing(

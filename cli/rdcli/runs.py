@@ -25,7 +25,6 @@ def status(
 
     Example: rd status results.run
     """
-    needs_torch("rd status")
     from rdcompute.runs import cell_state, column_states, failed_cells, open_run
     from rdcompute.underway import activity
 
@@ -51,7 +50,6 @@ def assemble(
 
     Example: rd assemble results.run --output partial.nc
     """
-    needs_torch("rd assemble")
     from rdcompute.compute import assemble_run
     from rdcompute.runs import open_run
 

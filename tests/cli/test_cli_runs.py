@@ -156,6 +156,27 @@ def test_as_a_process(half_done: Path, data_dir: Path) -> None:
     assert columns(done.stdout)["all",][0] == "4/8"
 
 
+def test_a_machine_without_torch_can_look_and_assemble(half_done: Path, data_dir: Path, tmp_path: Path) -> None:
+    code = "import sys; sys.modules['torch'] = None; from rdcli.main import main; main()"
+
+    def rd(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", code, *map(str, arguments), "--data-dir", str(data_dir)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    done = rd("status", half_done)
+    assert done.returncode == 0, done.stderr
+    assert columns(done.stdout)["all",][0] == "4/8"
+    done = rd("assemble", half_done, "--output", tmp_path / "p.nc")
+    assert done.stdout == f"cube: {tmp_path / 'p.nc'}, 4 of 8 cells\n", done.stderr
+    manifest = half_done / "run.json"
+    found = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**found, "networks": {}}))  # as older versions wrote it
+    done = rd("status", half_done)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "needs torch: pip install 'recall-distortion[compute]'" in done.stderr
+
+
 def test_a_grid_that_grew(rd, grid: Path, data_dir: Path, tmp_path: Path) -> None:
     common = ("--grid", grid, "--output", tmp_path / "a.nc", "--data-dir", data_dir, "--device", "cpu")
     assert rd("compute", *common, "--scale", "seeds=1") == 0

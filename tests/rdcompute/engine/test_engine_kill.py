@@ -123,12 +123,11 @@ def attempts(grid_file, output, mean, n, seed):
     return [tuple(map(int, line.split())) for line in lines]
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_killed_many_times_and_the_digest_is_that_of_an_undisturbed_run(seed, grid_file, tmp_path):
+def test_killed_many_times_and_the_digest_is_that_of_an_undisturbed_run(grid_file, tmp_path):
     grid = load_grid(str(grid_file))
     whole = compute(grid, tmp_path / "whole.nc", device="cpu")
     output = tmp_path / "killed.nc"
-    steps = attempts(grid_file, output, 0.12, 40, seed)
+    steps = attempts(grid_file, output, 0.12, 30, 0)
     assert steps[-1][0] >= 10  # killed that often, in training, pruning, evaluation, writing or assembly
     finished = [n for _, n in steps]
     assert finished == sorted(finished)  # no finished cell is lost
@@ -145,12 +144,12 @@ def test_killed_while_the_cube_is_written(grid_file, tmp_path):
     output = tmp_path / "cube.nc"
     summary = compute(grid, output, device="cpu")
     before = output.read_bytes()
-    steps = attempts(grid_file, output, 0.05, 12, 3)
+    steps = attempts(grid_file, output, 0.05, 8, 3)
     assert steps[-1][0] >= 3
     with open_cube(output) as cube:  # the old one or a new one, always a whole one
         assert cube.attrs["grid_name"] == "a"
     output.unlink()
-    attempts(grid_file, output, 0.03, 6, 4)
+    attempts(grid_file, output, 0.03, 4, 4)
     again = compute(grid, output, device="cpu")
     assert again.n_reused == again.n_cells == summary.n_cells
     (tmp_path / "old.nc").write_bytes(before)
