@@ -13,10 +13,26 @@ from itertools import count
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from typing import TYPE_CHECKING
 
 from rdcompute.plan import Cell
+from rdcompute.provenance import determinism
 from rdcompute.rundir import RunDirectory, StorageError
-from rdcompute.schedule import How, Job, describe_error, logger, make_worker
+from rdcompute.schedule import How, Job, describe_error, logger
+
+if TYPE_CHECKING:
+    from rdcompute.execute import Worker
+
+
+def make_worker(run: RunDirectory, how: How) -> Worker:
+    """Return what computes cells in this process."""
+    import torch
+
+    from rdcompute.execute import Worker, use_one_thread
+
+    data_dir, device, checkpoint_every, made = how
+    use_one_thread()
+    return Worker(run, data_dir, torch.device(device), checkpoint_every, {**made, "determinism": determinism()})
 
 
 class WorkerDiedError(RuntimeError):

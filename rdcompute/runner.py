@@ -8,10 +8,10 @@ from pathlib import Path
 
 from rdcompute.image_parts import FOLDER, shared_parts
 from rdcompute.plan import Cell, Plan
-from rdcompute.processes import run_in_processes
+from rdcompute.processes import make_worker, run_in_processes
 from rdcompute.provenance import circumstances
 from rdcompute.rundir import RunDirectory, StorageError
-from rdcompute.schedule import CHECKPOINT_EVERY, Job, Listener, Schedule, Silent, describe_error, make_worker
+from rdcompute.schedule import CHECKPOINT_EVERY, Job, Listener, Schedule, Silent, describe_error
 
 
 def run_cells(

@@ -6,14 +6,10 @@ import logging
 import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from rdcompute.plan import Cell
-from rdcompute.provenance import determinism
 from rdcompute.rundir import RunDirectory
-
-if TYPE_CHECKING:
-    from rdcompute.execute import Worker
 
 logger = logging.getLogger("rdcompute")
 """Everything that is logged goes here; add a handler to see it."""
@@ -94,17 +90,6 @@ class Job:
         for lost, message in self.schedule.fail(cell, error):
             self.run.save_failure(lost.key, lost.content(), message, trace)
             self.listener.failed(lost, message)
-
-
-def make_worker(run: RunDirectory, how: How) -> Worker:
-    """Return what computes cells in this process."""
-    import torch
-
-    from rdcompute.execute import Worker, use_one_thread
-
-    data_dir, device, checkpoint_every, made = how
-    use_one_thread()
-    return Worker(run, data_dir, torch.device(device), checkpoint_every, {**made, "determinism": determinism()})
 
 
 def describe_error(error: BaseException) -> tuple[str, str]:
