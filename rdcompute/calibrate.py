@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any
 
 from rdcompute.estimate import Network, Timing, mean_timing, needs_gradient
 from rdcompute.plan import Cell
-from rdcompute.processes import deaf_to_ctrl_c, end_with_parent
+from rdcompute.processes import end_with_parent
+from rdcompute.startup import deaf_to_ctrl_c, worker_context
 
 Found = dict[Network, Timing | str]
 """Timings; a text where there is none says why."""
@@ -111,7 +111,7 @@ def _words(error: Exception) -> str:
 
 
 def _in_processes(samples: list[Sample], devices: Sequence[str], data_dir: Path | None) -> Calibration:
-    context = get_context("spawn")
+    context = worker_context()
     barrier = context.Barrier(len(devices))
     processes: list[BaseProcess] = []
     pipes: list[Connection] = []

@@ -30,6 +30,7 @@ from rdcompute.rundir import CellResult, RunDirectory
 from rdcompute.schedule import CHECKPOINT_EVERY
 from rdcompute.streams import stream
 from rdcompute.training import Fit, confusion_matrix, fit, predict
+from rdcompute.workers import check_device_name
 from rdstats.errors import InputError
 
 Vector = NDArray[np.float64]
@@ -59,9 +60,7 @@ def choose_device(name: str) -> str:
     mps = torch.backends.mps.is_available()
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
-    kind, colon, number = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (colon and not number.isdecimal()):
-        raise InputError(f"--device {name}: auto, cpu, cuda, cuda:N or mps is accepted")
+    kind, number = check_device_name(name)
     n_found = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(mps)}[kind]
     if int(number or 0) >= n_found:
         raise InputError(f"--device {name}: not on this machine ({n_found} {kind} devices found); try auto or cpu")

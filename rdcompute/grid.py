@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -49,6 +50,7 @@ def _dataset(value: Any) -> Any:
     return value
 
 
+@lru_cache(1024)
 def dataset_label(name: str) -> str:
     """Return what the cube calls a dataset: its name, or the stem of its ``.npz`` file."""
     return Path(name).stem if name.endswith(".npz") else name

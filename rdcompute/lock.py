@@ -71,12 +71,12 @@ class RunLock:
 def holder(folder: Path) -> str | None:
     """Return who writes into a run directory, as ``process 12 on host``; None where nobody does."""
     try:
-        file = open(folder / LOCK, "ab")  # noqa: SIM115 - closed below
-    except OSError:  # nobody wrote here yet, or nobody can
+        file = open(folder / LOCK, "rb")  # noqa: SIM115 - closed below
+    except OSError:  # nobody wrote here yet
         return None
     with file:
         try:
-            _lock(file)  # given back at once by closing the file
+            _lock(file, shared=True)  # given back at once by closing the file
         except OSError:
             return _holder(folder)
     return None
@@ -104,7 +104,7 @@ def _holder(folder: Path) -> str:
 
 if os.name == "nt":  # pragma: no cover
 
-    def _lock(file: IO[bytes]) -> None:
+    def _lock(file: IO[bytes], *, shared: bool = False) -> None:
         import msvcrt
 
         file.seek(0)
@@ -112,7 +112,7 @@ if os.name == "nt":  # pragma: no cover
 
 else:
 
-    def _lock(file: IO[bytes]) -> None:
+    def _lock(file: IO[bytes], *, shared: bool = False) -> None:
         import fcntl
 
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

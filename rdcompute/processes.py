@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
@@ -19,6 +18,7 @@ from rdcompute.plan import Cell
 from rdcompute.provenance import determinism
 from rdcompute.rundir import RunDirectory, StorageError
 from rdcompute.schedule import How, Job, describe_error, logger
+from rdcompute.startup import deaf_to_ctrl_c, worker_context
 
 if TYPE_CHECKING:
     from rdcompute.execute import Worker
@@ -159,7 +159,7 @@ def _free_place(hands: Sequence[_Hand]) -> int:
 
 
 def _start(job: Job, place: int) -> _Hand:
-    context = get_context("spawn")
+    context = worker_context()
     ours, theirs = context.Pipe()
     held, lifeline = context.Pipe()
     arguments = (theirs, lifeline, job.run, job.hows[place])
@@ -171,19 +171,6 @@ def _start(job: Job, place: int) -> _Hand:
     hand = _Hand(ours, process, place)
     hand.process.lifeline = held  # type: ignore[attr-defined]  # open as long as the process is known here
     return hand
-
-
-@contextmanager
-def deaf_to_ctrl_c() -> Iterator[None]:
-    """Let a process started in the block never see Ctrl-C, not while it imports either; here it only waits."""
-    if not hasattr(signal, "pthread_sigmask"):  # pragma: no cover
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(pipe: Connection, lifeline: Connection, run: RunDirectory, how: How) -> None:

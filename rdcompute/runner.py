@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +12,11 @@ from rdcompute.processes import make_worker, run_in_processes
 from rdcompute.provenance import circumstances
 from rdcompute.rundir import RunDirectory, StorageError
 from rdcompute.schedule import CHECKPOINT_EVERY, Job, Listener, Schedule, Silent, describe_error
+
+
+def finished_cells(plan: Plan, run: RunDirectory) -> set[str]:
+    """Return the keys of the cells that are finished and whole."""
+    return {cell.key for cell in plan.cells if run.has(cell.key)}
 
 
 def run_cells(
@@ -26,16 +31,18 @@ def run_cells(
     order: Callable[[Iterable[Cell]], Iterable[Cell]] = list,
     fail_fast: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
+    finished: Collection[str] | None = None,
 ) -> dict[str, str]:
     """Compute every cell that the run directory does not hold; return key -> message of those that failed.
 
     Parameters
     ----------
-    device, n_workers : 1 computes in this process; more start as many processes (spawn), one thread each.
+    device, n_workers : 1 computes in this process; more start as many processes, one thread each.
     devices : in place of these, the device of every worker.
     order : rearranges the cells that are to be computed; a parent always comes before its children.
     fail_fast : stop at the first failure; cells under way are left at their last checkpoint.
     checkpoint_every : seconds between the checkpoints of a training.
+    finished : keys of the finished cells, where they have just been looked for.
 
     Raises
     ------
@@ -44,7 +51,7 @@ def run_cells(
     StorageError
         The run directory cannot be written any more; what is finished is kept.
     """
-    done = {cell.key for cell in plan.cells if run.has(cell.key)}
+    done = set(finished_cells(plan, run) if finished is None else finished)
     schedule = Schedule([c for c in order(plan.cells) if c.key not in done], done)
     if schedule.waiting:
         places = tuple(devices) or (device,) * n_workers

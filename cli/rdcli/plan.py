@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdcli.compute import DataDir, PerDevice, Workers, needs_torch
+from rdcli.compute import DataDir, PerDevice, Workers, devices_of, needs_torch
 
 if TYPE_CHECKING:
     from rdcompute.grid import Grid
@@ -65,12 +65,10 @@ def show(
     import json
 
     from rdcompute.describe import describe_forecast, forecast_record
-    from rdcompute.execute import choose_device
     from rdcompute.forecast import forecast
     from rdcompute.plan import make_plan
-    from rdcompute.workers import worker_devices
 
-    devices = worker_devices(choose_device(device), *workers)
+    devices = devices_of(workers, device)
     found = forecast(
         make_plan(grid, data_dir), devices, run_dir=run_dir, data_dir=data_dir, timed=timed,
         tell=lambda line: typer.echo(line, err=True),

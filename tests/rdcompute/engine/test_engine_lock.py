@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from rdcompute.lock import HOLDER, RunLock, holder
+from rdcompute.lock import HOLDER, LOCK, RunLock, _lock, holder
 from rdcompute.rundir import CellResult, RunDirectory, sweep
 from rdstats.errors import InputError
 from rdstats.files import create_temporary
@@ -106,6 +106,14 @@ def test_who_holds_it(run, other):
     assert holder(run.path / "not there") is None
     with run.writing():
         assert holder(run.path) == f"process {os.getpid()} on {os.uname().nodename}"
+
+
+def test_two_who_ask_do_not_take_each_other_for_the_holder(run):
+    with run.writing():
+        pass
+    with open(run.path / LOCK, "rb") as file:
+        _lock(file, shared=True)
+        assert holder(run.path) is None
 
 
 def test_asking_does_not_keep_a_writer_out(run):

@@ -121,9 +121,13 @@ def test_before_anything_is_begun_a_folder_that_is_no_good_is_wrong_input(code, 
 
 def test_a_run_directory_that_is_as_wanted_is_not_written_again(run, monkeypatch):
     monkeypatch.setattr(rundir, "write_atomically", failing(errno.ENOSPC))
-    assert RunDirectory.open(run.path, {"name": "x"}, {}).has(KEY)
-    with pytest.raises(StorageError):  # more cells than before are to be written down
-        RunDirectory.open(run.path, {"name": "x"}, {}, cells=[KEY])
+    same = RunDirectory.open(run.path, {"name": "x"}, {})
+    assert same.has(KEY)
+    with same.writing():
+        pass
+    more = RunDirectory.open(run.path, {"name": "x"}, {}, cells=[KEY])
+    with pytest.raises(StorageError), more.writing():  # more cells than before are to be written down
+        pytest.fail("they were not")
 
 
 def test_a_damaged_cell_where_nothing_can_be_renamed(run, monkeypatch):
