@@ -6,7 +6,7 @@ import importlib
 import platform
 import sys
 
-NAMES = ("training", "workers", "commands", "cubes", "analysis", "report", "importing", "compare")
+NAMES = ("training", "workers", "commands", "cubes", "analysis", "report", "importing", "compare", "rundirs", "engine")
 
 
 def main(names: list[str]) -> None:

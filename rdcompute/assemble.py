@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import warnings
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
@@ -89,6 +90,9 @@ def _with_parents(
 def _put_cell(writer: CubeWriter, run: RunDirectory, cell: Cell, parent: Parent, layers: list[str]) -> bool:
     dense, labels = parent
     result = dense if cell.is_dense else run.load(cell.key, WANTED)
+    if dense and result and result.meta.get("parent_id", dense.meta["dense_id"]) != dense.meta["dense_id"]:
+        warnings.warn(f"{cell.title} was made from another dense network than is there now; left out", stacklevel=4)
+        result = None
     if result is None or dense is None:
         if not cell.is_dense:
             writer.put(cell.where, status=FAILED if run.failure_path(cell.key).is_file() else MISSING)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import signal
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -15,6 +14,8 @@ from typing import Any
 
 from rdcompute.estimate import Network, Timing, mean_timing, needs_gradient
 from rdcompute.plan import Cell
+from rdcompute.processes import end_with_parent
+from rdcompute.startup import deaf_to_ctrl_c, worker_context
 
 Found = dict[Network, Timing | str]
 """Timings; a text where there is none says why."""
@@ -110,18 +111,17 @@ def _words(error: Exception) -> str:
 
 
 def _in_processes(samples: list[Sample], devices: Sequence[str], data_dir: Path | None) -> Calibration:
-    context = get_context("spawn")
+    context = worker_context()
     barrier = context.Barrier(len(devices))
     processes: list[BaseProcess] = []
     pipes: list[Connection] = []
     begun = time.perf_counter()
     try:
-        with _deaf():
+        with deaf_to_ctrl_c():
             for device in devices:
                 ours, theirs = context.Pipe()
-                process = context.Process(
-                    target=_work, args=(theirs, barrier, samples, device, data_dir), daemon=True
-                )
+                arguments = (theirs, barrier, samples, device, data_dir)
+                process: BaseProcess = context.Process(target=_work, args=arguments, daemon=True)
                 process.start()
                 theirs.close()
                 processes.append(process)
@@ -165,19 +165,9 @@ def _collect(pipes: Sequence[Connection]) -> list[Any] | None:
     return [found[i] for i in range(len(pipes))]
 
 
-@contextlib.contextmanager
-def _deaf() -> Any:
-    """Let processes started in the block never see Ctrl-C, which is for this one."""
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _work(pipe: Connection, barrier: Any, samples: list[Sample], device: str, data_dir: Path | None) -> None:
     """Body of a timing process."""
+    threading.Thread(target=end_with_parent, args=(pipe,), daemon=True).start()
     import rdcompute.stopwatch  # noqa: F401 - importing torch is what starting takes
 
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):

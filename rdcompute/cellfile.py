@@ -14,7 +14,8 @@ import zipfile
 import zlib
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from functools import lru_cache
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,8 @@ from numpy.typing import NDArray
 _MAGIC = b"rd cell 1 "
 _META = "_meta"
 _LONGEST_HEADER = 200
+_BLOCK = 1 << 18
+_PREFIX = 10  # bytes of a .npy before its description: magic, version, length of the description
 
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError)
 """What `unpack` raises where a file that was whole has been damaged since."""
@@ -42,7 +45,7 @@ def pack(key: str, result: CellResult) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, array in {_META: meta, **result.arrays}.items():
             member = io.BytesIO()
-            np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+            np.lib.format.write_array(member, array, allow_pickle=False)
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getbuffer(), _compression(array))
     payload = buffer.getbuffer()
     header = _header(hashlib.sha256(key.encode() + payload).hexdigest())
@@ -52,8 +55,10 @@ def pack(key: str, result: CellResult) -> bytes:
 def is_whole(file: BinaryIO, key: str) -> bool:
     """Return whether a file, from its beginning, is as it was written for the cell `key`; it is read in blocks."""
     header = file.readline(_LONGEST_HEADER)
-    digest = hashlib.file_digest(file, lambda: hashlib.sha256(key.encode()))
-    return header == _header(digest.hexdigest())
+    sha = hashlib.sha256(key.encode())
+    while block := file.read(_BLOCK):
+        sha.update(block)
+    return header == _header(sha.hexdigest())
 
 
 def unpack(file: BinaryIO, only: Collection[str] | None = None) -> CellResult:
@@ -66,10 +71,21 @@ def unpack(file: BinaryIO, only: Collection[str] | None = None) -> CellResult:
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    with archive.open(f"{name}.npy") as member:
-        array: NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-        member.read()  # to its end, where its own checksum is compared
-        return array
+    content = archive.read(f"{name}.npy")  # zipfile compares its own checksum
+    start = _PREFIX + int.from_bytes(content[_PREFIX - 2 : _PREFIX], "little")
+    shape, order, dtype = _described(content[:start])
+    # frombuffer refuses Python objects
+    return np.frombuffer(content, dtype, offset=start).reshape(shape, order=order).copy()
+
+
+@lru_cache(1024)
+def _described(header: bytes) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype[Any]]:
+    """Return shape, order and type of an array by its header: a network has few different ones, parsing is slow."""
+    file = io.BytesIO(header)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("only version 1.0 of the array format is written")
+    shape, fortran, dtype = np.lib.format.read_array_header_1_0(file)
+    return shape, "F" if fortran else "C", dtype
 
 
 def _header(digest: str) -> bytes:

@@ -1,10 +1,23 @@
-"""A plan in words."""
+"""A plan, and what it will cost, in words and in numbers."""
 
 from __future__ import annotations
 
+import textwrap
+from dataclasses import asdict
+from typing import Any
+
 from rdcompute.criteria import is_control
+from rdcompute.forecast import Forecast
+from rdcompute.grid import dataset_label
 from rdcompute.masks import kept_count
 from rdcompute.plan import Plan
+
+WIDTH = 80
+_LEGEND = (
+    "A dense network is trained whole; a fine-tuning prunes a copy of it to 1/ratio of its parameters and trains it "
+    "on. sham prunes nothing: it is the control."
+)
+_HEAD = ("dataset", "arch", "cells", "epochs", "s/epoch")
 
 
 def describe_plan(plan: Plan) -> list[str]:
@@ -19,15 +32,164 @@ def describe_plan(plan: Plan) -> list[str]:
         f"grid {grid.name}{scaled}: {len(grid.seeds)} seeds, {len(plan.cells)} cells "
         f"({n_dense} dense networks, {n_tuned} fine-tunings), {n_epochs} epochs"
     ]
+    columns = _columns(plan)
+    kept = _kept(plan)
     for (name, arch), counts in plan.parameters.items():
-        settings = grid.settings(arch)
-        columns: dict[str, list[float]] = {}
-        for cell in plan.cells:
-            if (cell.dataset, cell.arch, cell.seed) == (name, arch, grid.seeds[0]) and not cell.is_dense:
-                columns.setdefault(cell.method, []).append(cell.ratio)
-        lines.append(f"{name} {arch}: {counts.total} parameters, {counts.prunable_weights} prunable weights")
-        lines += [f"  {method}: ratio {', '.join(f'{r:g}' for r in ratios)}" for method, ratios in columns.items()]
-        pruned = sorted({r for method, ratios in columns.items() if not is_control(method) for r in ratios})
-        kept = [(r, kept_count(counts, r, settings.ratio_accounting)) for r in pruned]
-        lines += [f"  kept weights at ratio {r:g}: {k} ({k / counts.prunable_weights:.2%})" for r, k in kept]
+        n = counts.prunable_weights
+        lines.append(f"{dataset_label(name)} {arch}: {counts.total} parameters, {n} prunable weights")
+        for method, ratios in columns[name, arch].items():
+            lines.append(f"  {method}: ratio {', '.join(f'{r:g}' for r in ratios)}")
+        lines += [f"  kept weights at ratio {r:g}: {k} ({k / n:.2%})" for r, k in kept[name, arch].items()]
     return lines
+
+
+def describe_forecast(forecast: Forecast) -> list[str]:
+    """Return a plan and its cost as lines."""
+    n, n_cells = forecast.n_finished, len(forecast.plan.cells)
+    lines = describe_plan(forecast.plan)
+    lines.insert(1, _LEGEND)
+    if n == n_cells:
+        lines.append(f"finished in {forecast.run_dir}: all cells; only the cube is to be written")
+    elif n:
+        lines.append(f"finished in {forecast.run_dir}: {n} of {n_cells} cells; what follows is about the rest")
+    wrapped = [line for text in lines for line in _wrapped(text)]
+    notes = [line for note in forecast.notes for line in _wrapped(f"note: {note}")]
+    return [*wrapped, *_time(forecast), *_disk(forecast), *notes]
+
+
+def forecast_record(forecast: Forecast) -> dict[str, Any]:
+    """Return a plan and its cost as plain data: seconds, hours, bytes; None where something was not timed."""
+    plan = forecast.plan
+    columns, kept = _columns(plan), _kept(plan)
+    costs = {(cost.dataset, cost.arch): cost for cost in forecast.networks}
+    networks = []
+    for (name, arch), counts in plan.parameters.items():
+        own = [cell for cell in plan.cells if (cell.dataset, cell.arch) == (name, arch)]
+        cost = costs.get((own[0].dataset_label, arch))
+        networks.append({
+            "dataset": own[0].dataset_label, "arch": arch,
+            "parameters": counts.total, "prunable_weights": counts.prunable_weights,
+            "methods": columns[name, arch],
+            "kept_weights": [{"ratio": ratio, "weights": k} for ratio, k in kept[name, arch].items()],
+            "cells": len(own), "epochs": sum(cell.n_epochs for cell in own),
+            "cells_left": cost.cells if cost else 0, "epochs_left": cost.epochs if cost else 0,
+            "seconds_per_epoch": cost.seconds_per_epoch if cost else None,
+            "hours": cost.hours if cost else 0.0,
+            "reason": cost.reason if cost else "",
+        })  # fmt: skip
+    n_dense = sum(cell.is_dense for cell in plan.cells)
+    return {
+        "grid": plan.grid.name, "scale": plan.grid.scale, "seeds": len(plan.grid.seeds),
+        "cells": len(plan.cells), "dense_networks": n_dense, "fine_tunings": len(plan.cells) - n_dense,
+        "epochs": sum(cell.n_epochs for cell in plan.cells),
+        "run_dir": str(forecast.run_dir), "finished": forecast.n_finished, "devices": list(forecast.devices),
+        "networks": networks, "seconds": forecast.seconds, "hours": forecast.hours,
+        "disk": asdict(forecast.disk) | {"needed": forecast.disk.needed},
+        "not_here": list(forecast.unread), "notes": list(forecast.notes),
+    }  # fmt: skip
+
+
+def _columns(plan: Plan) -> dict[tuple[str, str], dict[str, list[float]]]:
+    """Return the ratios of each method of each network."""
+    found: dict[tuple[str, str], dict[str, list[float]]] = {network: {} for network in plan.parameters}
+    for cell in plan.cells:
+        if cell.seed == plan.grid.seeds[0] and not cell.is_dense:
+            found[cell.dataset, cell.arch].setdefault(cell.method, []).append(cell.ratio)
+    return found
+
+
+def _kept(plan: Plan) -> dict[tuple[str, str], dict[float, int]]:
+    """Return how many weights each ratio of each network keeps."""
+    result = {}
+    for network, columns in _columns(plan).items():
+        pruned = sorted({r for method, ratios in columns.items() if not is_control(method) for r in ratios})
+        accounting = plan.grid.settings(network[1]).ratio_accounting
+        result[network] = {r: kept_count(plan.parameters[network], r, accounting) for r in pruned}
+    return result
+
+
+def _time(forecast: Forecast) -> list[str]:
+    """Return what is left to be computed as a table, and how long it takes."""
+    if not forecast.networks:
+        return []
+    n, kind = len(forecast.devices), forecast.devices[0].partition(":")[0]
+    unit = "core hours" if kind == "cpu" else "device hours"
+    rows: list[tuple[str, ...]] = [(*_HEAD, unit)]
+    for cost in forecast.networks:
+        epoch = _number(cost.seconds_per_epoch) if cost.seconds_per_epoch is not None else "-"
+        hours = _number(cost.hours) if cost.hours is not None else "-"
+        rows.append((cost.dataset, cost.arch, str(cost.cells), str(cost.epochs), epoch, hours))
+    if len(forecast.networks) > 1:
+        sums = [sum(getattr(cost, name) for cost in forecast.networks) for name in ("cells", "epochs")]
+        total = _number(forecast.hours) if forecast.hours is not None else "-"
+        rows.append(("all", "", *map(str, sums), "", total))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = ["", *("  ".join(_aligned(row, widths)).rstrip() for row in rows)]
+    workers = f"{n} worker{'s' if n > 1 else ''} on {kind}"
+    untimed = [cost for cost in forecast.networks if cost.hours is None]
+    if forecast.seconds is not None:
+        without = " without what is not timed" if untimed else ""
+        lines += _wrapped(f"time: about {words(forecast.seconds)} with {workers}{without}, as a few steps take here")
+    reasons: dict[str, list[str]] = {}
+    for cost in untimed:
+        reasons.setdefault(cost.reason, []).append(f"{cost.dataset} {cost.arch}")
+    for reason, names in reasons.items():
+        which = "" if len(names) == len(forecast.networks) else f"{', '.join(names)} "
+        lines += _wrapped(f"time: {which}not timed: {reason}")
+    return lines
+
+
+def _aligned(row: tuple[str, ...], widths: list[int]) -> list[str]:
+    return [text.ljust(w) if i < 2 else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths, strict=True))]
+
+
+def _disk(forecast: Forecast) -> list[str]:
+    disk = forecast.disk
+    free = f"; {_size(disk.free)} free" if disk.free is not None else ""
+    lines = _wrapped(
+        f"disk: {_size(disk.cells + disk.cube)} in the end (finished cells {_size(disk.cells)}, cube "
+        f"{_size(disk.cube)}), {_size(disk.images + disk.checkpoints)} more while it runs (images "
+        f"{_size(disk.images)}, checkpoints up to {_size(disk.checkpoints)}){free}"
+    )
+    if forecast.unread:
+        names = ", ".join(forecast.unread)
+        lines += _wrapped(f"disk: images and predictions of {names} not counted: not on this machine")
+    return lines
+
+
+def words(seconds: float) -> str:
+    """Return a duration as people say it, in two units.
+
+    Examples
+    --------
+    >>> words(0.4), words(75), words(7380), words(300000)
+    ('1 s', '1 min 15 s', '2 h 3 min', '3 days 11 h')
+    """
+    whole = max(1, round(seconds))
+    units = (("days", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    at = next(i for i, (_, size) in enumerate(units) if whole >= size)
+    name, size = units[at]
+    first, rest = divmod(whole, size)
+    if name == "s":
+        return f"{first} s"
+    smaller, small = units[at + 1]
+    name = "day" if name == "days" and first == 1 else name
+    return f"{first} {name}" + (f" {rest // small} {smaller}" if rest // small else "")
+
+
+def _number(value: float) -> str:
+    """Return a positive number with about three digits."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}" if value >= 0.01 else f"{value:.4f}"
+
+
+def _size(n_bytes: int) -> str:
+    value, unit = n_bytes / 2**20, "MiB"
+    if value >= 1024:
+        value, unit = value / 1024, "GiB"
+    return f"{value:.1f} {unit}"
+
+
+def _wrapped(text: str) -> list[str]:
+    indent = len(text) - len(text.lstrip())
+    return textwrap.wrap(text.lstrip(), WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2),
+                         break_on_hyphens=False, break_long_words=False)  # fmt: skip

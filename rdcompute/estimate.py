@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 from rdcompute.criteria import CRITERIA, is_control
 from rdcompute.plan import Cell
-from rdcompute.runner import Schedule
+from rdcompute.schedule import Schedule
 
 Network = tuple[str, str]
 """A dataset and an architecture, as a grid names them."""

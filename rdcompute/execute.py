@@ -23,13 +23,14 @@ from rdcompute.device_data import MEMORY_FORMATS, DeviceData
 from rdcompute.image_parts import FOLDER, parts_of
 from rdcompute.lineage import beginning, content_hash, initial_network, stream_name
 from rdcompute.masks import kept_count, split_mask, top_k_mask
-from rdcompute.models import layer_shapes, parameter_counts, prunable_layers, weight_vector
+from rdcompute.models import ParameterCounts, layer_shapes, parameter_counts, prunable_layers, weight_vector
 from rdcompute.plan import Cell
 from rdcompute.provenance import now
 from rdcompute.rundir import CellResult, RunDirectory
-from rdcompute.runner import CHECKPOINT_EVERY
+from rdcompute.schedule import CHECKPOINT_EVERY
 from rdcompute.streams import stream
 from rdcompute.training import Fit, confusion_matrix, fit, predict
+from rdcompute.workers import check_device_name
 from rdstats.errors import InputError
 
 Vector = NDArray[np.float64]
@@ -59,9 +60,7 @@ def choose_device(name: str) -> str:
     mps = torch.backends.mps.is_available()
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "mps" if mps else "cpu"
-    kind, colon, number = name.partition(":")
-    if kind not in ("cpu", "cuda", "mps") or (colon and not number.isdecimal()):
-        raise InputError(f"--device {name}: auto, cpu, cuda, cuda:N or mps is accepted")
+    kind, number = check_device_name(name)
     n_found = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(mps)}[kind]
     if int(number or 0) >= n_found:
         raise InputError(f"--device {name}: not on this machine ({n_found} {kind} devices found); try auto or cpu")
@@ -78,6 +77,7 @@ class Worker:
     checkpoint_every: float = CHECKPOINT_EVERY
     made: dict[str, Any] = field(default_factory=dict)
     _data: dict[Any, DeviceData] = field(default_factory=dict)
+    _counts: dict[tuple[str, str], ParameterCounts] = field(default_factory=dict)
     _gradient: tuple[str, Vector] = ("", np.empty(0))
 
     def execute(self, cell: Cell, on_epoch: OnEpoch | None = None) -> None:
@@ -107,6 +107,12 @@ class Worker:
         spec = datasets.dataset_spec(cell.dataset, self.data_dir)
         return spec.n_classes, spec.image_shape
 
+    def _parameters(self, cell: Cell) -> ParameterCounts:
+        name = (cell.dataset, cell.arch)
+        if name not in self._counts:
+            self._counts[name] = parameter_counts(cell.arch, *self._shape(cell))
+        return self._counts[name]
+
     def _dense(self, cell: Cell, data: DeviceData, on_epoch: OnEpoch | None) -> Any:
         model = self._model(cell, data)
         first = beginning(cell, model, data.n_train)
@@ -133,7 +139,7 @@ class Worker:
         )  # fmt: skip
         meta, arrays = self._evaluate(cell, model, data, result)
         kept = {name: int(mask.sum()) for name, mask in masks.items()}
-        counts = parameter_counts(cell.arch, *self._shape(cell))
+        counts = self._parameters(cell)
         n_masked = sum(mask.size for mask in masks.values()) - sum(kept.values())
         meta |= {"kept_weights": kept, "achieved_ratio": counts.total / (counts.total - n_masked)}
         meta["parent_id"] = parent_id
@@ -164,16 +170,19 @@ class Worker:
         gradient = self._training_gradient(cell, model, data) if criterion.needs_gradient else None
         name = f"mask/{cell.seed}/{cell.dataset_label}/{cell.arch}/{cell.method}/{cell.ratio:g}"
         scores = criterion.score(theta, gradient, cell.settings.weight_decay, stream(cell.root_seed, name))
-        counts = parameter_counts(cell.arch, *self._shape(cell))
+        counts = self._parameters(cell)
         k = kept_count(counts, cell.ratio, cell.settings.ratio_accounting)
         return split_mask(top_k_mask(scores, np.abs(theta), k), shapes)
 
     def _training_gradient(self, cell: Cell, model: nn.Module, data: DeviceData) -> Vector:
-        """Return the gradient at the dense network, kept for the other cells of the same parent."""
+        """Return the gradient at the dense network, kept for the other cells of the same parent.
+
+        Batches are those of training: as large as evaluation's, they would take several times the memory.
+        """
         assert cell.parent is not None
         if self._gradient[0] != cell.parent.key:
             parts = training_gradient(
-                model, data.train_images, data.train_labels, data.normalize, cell.settings.eval_batch_size
+                model, data.train_images, data.train_labels, data.normalize, cell.settings.batch_size
             )
             vector = np.concatenate([np.asarray(parts[name]).reshape(-1) for name in prunable_layers(model)])
             self._gradient = (cell.parent.key, vector)

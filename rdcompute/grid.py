@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
 from rdcompute.criteria import CONTROLS, criterion_names
 from rdcompute.datasets import check_dataset_name
 from rdcompute.models import architecture_names
 from rdcompute.training_settings import Number, TrainingSettings, family, settings_for
-from rdcompute.yamlread import KeyPath, Position, read_text, read_yaml
+from rdcompute.yamlread import KeyPath, Places, Position, read_text, read_yaml
 from rdstats.errors import InputError, nearest, one_of
 
 MOST_SEEDS = 100_000
@@ -49,6 +50,7 @@ def _dataset(value: Any) -> Any:
     return value
 
 
+@lru_cache(1024)
 def dataset_label(name: str) -> str:
     """Return what the cube calls a dataset: its name, or the stem of its ``.npz`` file."""
     return Path(name).stem if name.endswith(".npz") else name
@@ -93,6 +95,11 @@ class Grid(BaseModel):
     experiments: tuple[Experiment, ...] = Field(min_length=1)
     training: dict[str, dict[str, Any]] = Field(default_factory=dict)
     scale: dict[str, float] = Field(default_factory=dict)
+    _places: Places = PrivateAttr(default_factory=Places)
+
+    def place(self, *path: str | int) -> str:
+        """Return ``file:line:column: `` of a key of the grid's file, "" for a grid that comes from none."""
+        return self._places.prefix(path)
 
     def ratios(self, experiment: Experiment, method: str) -> tuple[float, ...]:
         """Return the ratios of one method: 1 for a control, whatever the list says."""
@@ -210,6 +217,7 @@ def load_grid(name: str) -> Grid:
         raise _explain(error, str(name), positions, Grid) from None
     _check_training(grid, str(name), positions)
     _check_experiments(grid, str(name), positions)
+    grid._places = Places(str(name), positions)
     return grid
 
 

@@ -9,18 +9,15 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rdcompute import datasets
 from rdcompute.datasets import ImageData, holdout_size, stratified_holdout
 from rdcompute.datasets.images import Images, Labels
+from rdcompute.plan import Cell
 from rdcompute.storage import cannot_write
 from rdcompute.streams import stream
-
-if TYPE_CHECKING:
-    from rdcompute.plan import Cell
 
 PAD = 4
 """Pixels added on each side before a random crop, as He et al. (2016) do for CIFAR."""

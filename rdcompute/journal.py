@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rdcompute.plan import Cell
-from rdcompute.runner import Listener, Silent, logger
+from rdcompute.schedule import Listener, Silent, logger
 
 LOG = "log.txt"
 

@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from rdcompute.plan import Cell, Plan
+from rdcompute.rundir import RunDirectory
 from rdcompute.streams import stream, torch_seed
 from rdstats.errors import InputError
 
 if TYPE_CHECKING:
     from torch import nn
-
-    from rdcompute.plan import Cell, Plan
-    from rdcompute.rundir import RunDirectory
 
 FEWEST_IMAGES = 20
 """Orders of fewer images may be equal by chance: 20 images have 2.4e18."""

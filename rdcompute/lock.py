@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+import time
 from pathlib import Path
 from typing import IO, Any
 
@@ -37,14 +38,12 @@ class RunLock:
             The folder cannot be written.
         """
         file = open(self._folder / LOCK, "ab")  # noqa: SIM115 - the lock lasts as long as the file is open
-        try:
-            _lock(file)
-        except OSError:
+        if not _taken(file):
             file.close()
             raise InputError(
                 f"run directory {self._folder} is in use by {_holder(self._folder)}; wait for it, or give another "
                 "--run-dir"
-            ) from None
+            )
         self._file = file
         holder = {"host": socket.gethostname(), "pid": os.getpid()}
         try:
@@ -69,6 +68,32 @@ class RunLock:
         self.release()
 
 
+def holder(folder: Path) -> str | None:
+    """Return who writes into a run directory, as ``process 12 on host``; None where nobody does."""
+    try:
+        file = open(folder / LOCK, "rb")  # noqa: SIM115 - closed below
+    except OSError:  # nobody wrote here yet
+        return None
+    with file:
+        try:
+            _lock(file, shared=True)  # given back at once by closing the file
+        except OSError:
+            return _holder(folder)
+    return None
+
+
+def _taken(file: IO[bytes]) -> bool:
+    """Take the lock; try again for a moment, as whoever asks for the holder has it for an instant."""
+    for _ in range(5):
+        try:
+            _lock(file)
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return True
+    return False
+
+
 def _holder(folder: Path) -> str:
     try:
         found: Any = json.loads((folder / HOLDER).read_bytes())
@@ -79,7 +104,7 @@ def _holder(folder: Path) -> str:
 
 if os.name == "nt":  # pragma: no cover
 
-    def _lock(file: IO[bytes]) -> None:
+    def _lock(file: IO[bytes], *, shared: bool = False) -> None:
         import msvcrt
 
         file.seek(0)
@@ -87,7 +112,7 @@ if os.name == "nt":  # pragma: no cover
 
 else:
 
-    def _lock(file: IO[bytes]) -> None:
+    def _lock(file: IO[bytes], *, shared: bool = False) -> None:
         import fcntl
 
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

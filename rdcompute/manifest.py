@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rdcompute.differences import describe_differences
+from rdcompute.grid import dataset_label
+from rdcompute.models import ParameterCounts
+from rdstats.differences import describe_differences
 from rdstats.errors import InputError
 
 RUN_SCHEMA = 1
@@ -19,6 +23,23 @@ def read_manifest(path: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         raise InputError(f"{path}: damaged, not the description of a run; give another --run-dir") from None
     return content if isinstance(content, dict) else {}
+
+
+def described_networks(parameters: Mapping[tuple[str, str], ParameterCounts]) -> dict[str, Any]:
+    """Return the sizes of networks for `run.json`, so that a cube is written from it without torch.
+
+    `parameters` is by dataset and architecture.
+    """
+    found: dict[str, Any] = {}
+    for (name, arch), counts in parameters.items():
+        found.setdefault(dataset_label(name), {})[arch] = asdict(counts)
+    return found
+
+
+def known_networks(manifest: Mapping[str, Any]) -> dict[tuple[str, str], ParameterCounts]:
+    """Return the sizes of networks that a `run.json` tells; of older ones, none."""
+    found = manifest.get("networks") or {}
+    return {(name, arch): ParameterCounts(**counts) for name, archs in found.items() for arch, counts in archs.items()}
 
 
 def check_schema(path: Path, found: dict[str, Any]) -> None:

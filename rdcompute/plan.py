@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rdcompute.criteria import CONTROLS
 from rdcompute.datasets import DatasetSpec, dataset_spec
+from rdcompute.emptied import empty_layers, empty_probability
 from rdcompute.grid import Grid, dataset_label
 from rdcompute.masks import kept_count
 from rdcompute.models import ParameterCounts, parameter_counts
@@ -22,6 +23,9 @@ CELL_SCHEMA = 1
 
 FEW_KEPT = 0.01
 """Below this share of the prunable weights a plan warns."""
+
+OFTEN_EMPTY = 0.01
+"""Above this probability that a random mask leaves a layer with no weight, a plan says so."""
 
 _DENSE_ONLY = {"train"}
 _COMPRESSED_ONLY = {"finetune", "ratio_accounting"}
@@ -107,8 +111,16 @@ class Plan:
         return sorted(labels) if dim == "ratio" else labels
 
 
-def make_plan(grid: Grid, data_dir: Path | None = None) -> Plan:
+Networks = Mapping[tuple[str, str], ParameterCounts]
+"""Sizes of networks by dataset (as the cube names it) and architecture."""
+
+
+def make_plan(grid: Grid, data_dir: Path | None = None, known: Networks | None = None) -> Plan:
     """Lay out a grid and check every ratio against its network, before anything is trained.
+
+    Parameters
+    ----------
+    known : sizes of networks that are known; the others are built to be counted, which takes torch.
 
     Raises
     ------
@@ -119,14 +131,25 @@ def make_plan(grid: Grid, data_dir: Path | None = None) -> Plan:
     datasets = {name: dataset_spec(name, data_dir) for e in grid.experiments for name in e.dataset}
     _check_labels(list(datasets))
     parameters: dict[tuple[str, str], ParameterCounts] = {}
-    for experiment in grid.experiments:
+    for i, experiment in enumerate(grid.experiments):
         for name in experiment.dataset:
             for arch in experiment.arch:
                 spec = datasets[name]
-                parameters.setdefault((name, arch), parameter_counts(arch, spec.n_classes, spec.image_shape))
+                try:
+                    counts = (known or {}).get((dataset_label(name), arch)) or parameter_counts(
+                        arch, spec.n_classes, spec.image_shape
+                    )
+                except InputError as error:
+                    where = grid.place("experiments", i, "arch")
+                    raise InputError(f"{where}experiments.{i}: {arch} on {name}: {error}") from None
+                parameters[name, arch] = counts
     notes = _check_ratios(grid, parameters)
-    cells = tuple(cell for seed in grid.seeds for cell in _seed_block(grid, seed))
-    return Plan(grid, cells, parameters, datasets, tuple(notes))
+    return Plan(grid, grid_cells(grid), parameters, datasets, tuple(notes))
+
+
+def grid_cells(grid: Grid) -> tuple[Cell, ...]:
+    """Return every cell of a grid, parents before children, whole seed blocks first; no dataset is looked at."""
+    return tuple(cell for seed in grid.seeds for cell in _seed_block(grid, seed))
 
 
 def _check_labels(names: list[str]) -> None:
@@ -165,15 +188,34 @@ def _check_ratios(grid: Grid, parameters: dict[tuple[str, str], ParameterCounts]
                 together.update(pruning)
                 if settings.weight_decay == 0 and together >= {"gp", "up"}:
                     notes.append(f"{arch}: weight decay is 0, so gp and up are one criterion")
+                counts = parameters[name, arch]
                 for ratio in sorted({r for m in pruning for r in grid.ratios(experiment, m)}):
-                    counts = parameters[name, arch]
                     try:
                         kept = kept_count(counts, ratio, settings.ratio_accounting)
                     except InputError as error:
-                        raise InputError(f"experiments.{i}: {arch} on {name}: {error}") from None
-                    if kept < FEW_KEPT * counts.prunable_weights:
-                        notes.append(
-                            f"{arch} on {name} at ratio {ratio:g} keeps {kept} of {counts.prunable_weights} "
-                            "prunable weights: networks may collapse"
-                        )
+                        where = _place_of_ratio(grid, i, ratio)
+                        raise InputError(f"{where}experiments.{i}: {arch} on {name}: {error}") from None
+                    notes += _collapse(f"{arch} on {name} at ratio {ratio:g}", counts, kept, "rp" in pruning)
     return list(dict.fromkeys(notes))
+
+
+def _place_of_ratio(grid: Grid, i: int, ratio: float) -> str:
+    """Return where a ratio of an experiment stands in the grid's file."""
+    own = grid.experiments[i].ratio
+    path = ("experiments", i, "ratio") if own else ("ratio",)
+    return grid.place(*path, (own or grid.ratio or ()).index(ratio))
+
+
+def _collapse(where: str, counts: ParameterCounts, kept: int, at_random: bool) -> list[str]:
+    """Return what is to be feared of networks with so few weights."""
+    notes = []
+    if kept < FEW_KEPT * counts.prunable_weights:
+        notes.append(
+            f"{where} keeps {kept} of {counts.prunable_weights} prunable weights: networks may collapse"
+        )
+    probability = empty_probability(counts.layers, kept) if at_random else 0.0
+    if probability > OFTEN_EMPTY:
+        names = ", ".join(empty_layers(counts.layers, kept, OFTEN_EMPTY)) or "one or another"
+        share = "more than 99%" if probability > 0.99 else f"{probability:.0%}"
+        notes.append(f"{where}: rp leaves a layer ({names}) with no weight in {share} of masks")
+    return notes

@@ -35,9 +35,11 @@ __all__ = ["RUN_SCHEMA", "CellResult", "RunDirectory", "StorageError", "sweep"]
 class RunDirectory:
     """Finished work of one grid on disk."""
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
+    def __init__(self, path: Path, manifest: dict[str, Any], *, extend: bool = False) -> None:
         self.path = path
         self.manifest = manifest
+        self._extend = extend
+        self._cells = path / "cells"
         self._whole: dict[str, _Stamp] = {}
 
     @classmethod
@@ -49,6 +51,7 @@ class RunDirectory:
         *,
         document: dict[str, Any] | None = None,
         cells: Iterable[str] = (),
+        networks: dict[str, Any] | None = None,
         extend: bool = False,
     ) -> RunDirectory:
         """Create the directory, or continue in it if it belongs to the same grid and data.
@@ -59,6 +62,7 @@ class RunDirectory:
         checksums : of the datasets.
         document : the grid as it was written, for commands that have the run directory alone.
         cells : keys of all its cells.
+        networks : sizes of its networks, see `rdcompute.manifest.described_networks`.
         extend : take over the directory of a grid whose cells are all among `cells`.
 
         Raises
@@ -70,26 +74,23 @@ class RunDirectory:
         """
         manifest = {
             "run_schema": RUN_SCHEMA, "grid": resolved, "datasets": checksums, "document": document or {},
-            "cells": sorted(cells),
+            "cells": sorted(cells), "networks": networks or {},
         }  # fmt: skip
         target = path / "run.json"
         try:
             if path.exists() and not path.is_dir():
                 raise InputError(f"run directory {path}: is a file; give the name of a folder")
             if target.is_file():
-                found = read_manifest(target)
-                check_same(path, found, manifest, extend=extend)
+                check_same(path, read_manifest(target), manifest, extend=extend)
             elif path.is_dir() and not all(_is_leftover(entry) for entry in path.iterdir()):
                 raise InputError(f"run directory {path}: holds other files and no run.json; give a new or empty folder")
             else:
-                found = {}
-            path.mkdir(parents=True, exist_ok=True)
-            if found != json.loads(json.dumps(manifest)):  # first: it makes the folder ours
-                write_atomically(target, json.dumps(manifest, indent=1).encode())
+                path.mkdir(parents=True, exist_ok=True)
+                _write_manifest(target, manifest)  # first: it makes the folder ours
             (path / "cells").mkdir(exist_ok=True)
         except OSError as error:
             raise cannot_begin(path, error) from None
-        return cls(path, manifest)
+        return cls(path, manifest, extend=extend)
 
     @classmethod
     def existing(cls, path: Path) -> RunDirectory:
@@ -125,12 +126,30 @@ class RunDirectory:
         except OSError as error:
             raise cannot_begin(self.path, error) from None
         with lock:
-            check_same(self.path, read_manifest(self.path / "run.json"), self.manifest)
+            self._take_over()
             sweep(self.path)
+            self._sweep_checkpoints()
             yield
 
+    def _take_over(self) -> None:
+        """Make `run.json` this grid's, which only the holder of the lock may do."""
+        target = self.path / "run.json"
+        found = read_manifest(target)
+        check_same(self.path, found, self.manifest, extend=self._extend)
+        if found != json.loads(json.dumps(self.manifest)):
+            try:
+                _write_manifest(target, self.manifest)
+            except OSError as error:
+                raise cannot_begin(self.path, error) from None
+
+    def _sweep_checkpoints(self) -> None:
+        """Remove checkpoints of finished cells: their writer was killed after the one, before the other."""
+        for path in (self.path / "unfinished").glob("*.epochs"):
+            if self.cell_path(path.stem).is_file():
+                path.unlink(missing_ok=True)
+
     def cell_path(self, key: str) -> Path:
-        return self.path / "cells" / key[:2] / f"{key}.cell"
+        return self._cells / f"{key[:2]}/{key}.cell"
 
     def has(self, key: str) -> bool:
         """Whether the cell is finished and whole; a damaged one is set aside with a warning, as by `load`."""
@@ -263,6 +282,10 @@ def sweep(folder: Path) -> int:
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
+
+
+def _write_manifest(path: Path, manifest: dict[str, Any]) -> None:
+    write_atomically(path, json.dumps(manifest, indent=1).encode())
 
 
 def _is_leftover(path: Path) -> bool:

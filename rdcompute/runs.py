@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rdcompute.grid import Grid
+from rdcompute.manifest import known_networks
 from rdcompute.plan import Cell, Plan, make_plan
 from rdcompute.rundir import RunDirectory
 from rdstats.errors import InputError, nearest
@@ -30,7 +32,8 @@ class ColumnState:
 
     Attributes
     ----------
-    n, done, failed, unfinished : cells; unfinished ones have a checkpoint, the rest is missing.
+    n, done, running, failed, unfinished : cells; unfinished ones have a checkpoint and nobody computes them, the
+        rest is missing.
     seconds : spent on finished cells.
     seconds_left : what the others will take at the pace of the finished ones; None where no pace is known.
     """
@@ -40,6 +43,7 @@ class ColumnState:
     method: str
     n: int
     done: int
+    running: int
     failed: int
     unfinished: int
     seconds: float
@@ -47,7 +51,7 @@ class ColumnState:
 
     @property
     def missing(self) -> int:
-        return self.n - self.done - self.failed - self.unfinished
+        return self.n - self.done - self.running - self.failed - self.unfinished
 
 
 def open_run(path: Path, data_dir: Path | None = None) -> Run:
@@ -59,7 +63,7 @@ def open_run(path: Path, data_dir: Path | None = None) -> Run:
         No run directory, one of another version, or one whose datasets are not found.
     """
     directory, grid = directory_and_grid(path)
-    return Run(directory, grid, make_plan(grid, data_dir))
+    return Run(directory, grid, make_plan(grid, data_dir, known_networks(directory.manifest)))
 
 
 def directory_and_grid(path: Path) -> tuple[RunDirectory, Grid]:
@@ -87,28 +91,42 @@ def count_cells(path: Path) -> tuple[int, int]:
     return sum(directory.cell_path(key).is_file() for key in keys), len(keys)
 
 
-def column_states(run: Run) -> list[ColumnState]:
-    """Return how far every column is, in the plan's order."""
+def column_states(run: Run, running: Collection[str] = ()) -> list[ColumnState]:
+    """Return how far every column is, in the plan's order; `running` are the keys of cells under way."""
     columns: dict[tuple[str, str, str], list[Cell]] = {}
     for cell in run.plan.cells:
         columns.setdefault((cell.dataset_label, cell.arch, cell.method or DENSE), []).append(cell)
     seconds = {cell.key: spent for cell in run.plan.cells if (spent := _seconds(run.directory, cell)) is not None}
     pace = _pace(run.plan.cells, seconds)
-    return [_state(run.directory, names, cells, seconds, pace) for names, cells in columns.items()]
+    return [_state(run.directory, names, cells, (seconds, pace), running) for names, cells in columns.items()]
 
 
 def _state(
-    directory: RunDirectory, names: tuple[str, str, str], cells: Sequence[Cell], seconds: dict[str, float],
-    pace: dict[tuple[str, str], float],
+    directory: RunDirectory, names: tuple[str, str, str], cells: Sequence[Cell],
+    times: tuple[dict[str, float], dict[tuple[str, str], float]], running: Collection[str],
 ) -> ColumnState:  # fmt: skip
+    seconds, pace = times
     done = [cell for cell in cells if cell.key in seconds]
     rest = [cell for cell in cells if cell.key not in seconds]
-    failed = [cell for cell in rest if directory.failure_path(cell.key).is_file()]
-    begun = [cell for cell in rest if cell not in failed and directory.checkpoint_path(cell.key).is_file()]
+    states = Counter(cell_state(directory, cell, running) for cell in rest)
     n_epochs, epoch = sum(cell.n_epochs for cell in rest), pace.get(names[:2])
     left = 0.0 if not rest else None if epoch is None else epoch * n_epochs
     spent = sum(seconds[cell.key] for cell in done)
-    return ColumnState(*names, len(cells), len(done), len(failed), len(begun), spent, left)
+    return ColumnState(
+        *names, n=len(cells), done=len(done), running=states["running"], failed=states["failed"],
+        unfinished=states["unfinished"], seconds=spent, seconds_left=left,
+    )  # fmt: skip
+
+
+def cell_state(directory: RunDirectory, cell: Cell, running: Collection[str] = ()) -> str:
+    """Return ``done``, ``running``, ``failed``, ``unfinished`` or ``missing``."""
+    if directory.cell_path(cell.key).is_file():
+        return "done"
+    if cell.key in running:
+        return "running"
+    if directory.failure_path(cell.key).is_file():
+        return "failed"
+    return "unfinished" if directory.checkpoint_path(cell.key).is_file() else "missing"
 
 
 def _pace(cells: Iterable[Cell], seconds: dict[str, float]) -> dict[tuple[str, str], float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import statistics
 import tempfile
 import time
@@ -20,7 +21,6 @@ from rdcompute.device_data import MEMORY_FORMATS, Batch, DeviceData
 from rdcompute.disk import specimen
 from rdcompute.estimate import Timing
 from rdcompute.execute import load_state
-from rdcompute.image_parts import parts_of
 from rdcompute.lineage import beginning, content_hash, initial_network
 from rdcompute.masks import split_mask, top_k_mask
 from rdcompute.models import layer_shapes, parameter_counts, weight_vector
@@ -47,11 +47,11 @@ def clock(device: torch.device) -> float:
 
 def prepare(cell: Cell, device: str, data_dir: Path | None) -> tuple[DeviceData, datasets.DatasetSpec]:
     """Return the data of a cell on the device."""
-    parts = parts_of(cell, Path("/nonexistent"), data_dir)
     settings = cell.settings
-    data = DeviceData.of(
-        parts, torch.device(device), root_seed=cell.root_seed, memory_format=settings.memory_format
-    )
+    data = DeviceData.load(
+        datasets.load(cell.dataset, data_dir), torch.device(device), root_seed=cell.root_seed,
+        augment=settings.augment, train_fraction=settings.train_fraction, memory_format=settings.memory_format,
+    )  # fmt: skip
     return data, datasets.dataset_spec(cell.dataset, data_dir)
 
 
@@ -74,9 +74,9 @@ def time_network(
     evaluating = _repeat(lambda: mean_loss(network, part, n), where) / len(part.holdout_labels)
     images, labels = data.train_images[:n], data.train_labels[:n]
     ranking = _repeat(
-        lambda: training_gradient(network, images, labels, data.normalize, n), where
+        lambda: training_gradient(network, images, labels, data.normalize, settings.batch_size), where
     ) / len(labels) if gradient else 0.0  # fmt: skip
-    rest = min(_time_rest(dense, compressed, data, spec, where) for _ in range(2))
+    rest = [_time_rest(dense, compressed, data, spec, where) for _ in range(2)][-1]
     return Timing(
         data.n_train, len(data.holdout_labels), len(data.test_labels), start, step, evaluating, ranking, *rest
     )
@@ -86,10 +86,8 @@ def _time_steps(network: nn.Module, cell: Cell, data: DeviceData, device: torch.
     """Return the seconds before the first step of an epoch, and the seconds an image of the steps."""
     masks = {name: torch.ones(shape, dtype=torch.bool) for name, shape in layer_shapes(network).items()}
     watch = _Watch(data, lambda: clock(device))
-    try:
+    with contextlib.suppress(_Enough):
         fit(network, cast(DeviceData, watch), _SMALL_RATE, cell.settings, stream_name="timing", masks=masks)
-    except _Enough:
-        pass
     return watch.result()
 
 
@@ -133,7 +131,7 @@ class _Watch:
         self.spent += seconds
         if len(self.blocks) == 2:
             self.n_steps = max(1, round(BLOCK * n_steps / seconds))
-        if (self.spent >= ENOUGH and len(self.blocks) >= FEWEST + 2) or self.spent >= TOO_LONG:
+        if len(self.blocks) >= 2 + (FEWEST if self.spent < TOO_LONG else 0) and self.spent >= ENOUGH:
             raise _Enough
 
     def result(self) -> tuple[float, float]:

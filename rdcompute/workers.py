@@ -36,6 +36,20 @@ def worker_devices(device: str, workers: int | str = 1, per_device: int = 1) -> 
     return tuple(places[i % len(places)] for i in range(n))
 
 
+def check_device_name(name: str) -> tuple[str, str]:
+    """Return kind and number of a device as it is written (number "" for none); whether it is there is not asked.
+
+    Raises
+    ------
+    InputError
+        No name of a device.
+    """
+    kind, colon, number = name.partition(":")
+    if name != AUTO and (kind not in ("cpu", "cuda", "mps") or (colon and not number.isdecimal())):
+        raise InputError(f"--device {name}: auto, cpu, cuda, cuda:N or mps is accepted")
+    return kind, number
+
+
 def _number(workers: int | str) -> int:
     try:
         n = int(workers)

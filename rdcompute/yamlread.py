@@ -7,6 +7,8 @@ Here numbers are numbers, only ``true`` and ``false`` are booleans, and a repeat
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,23 @@ _INTEGER = re.compile(r"[-+]?[0-9][0-9_]{0,300}\Z")  # longer ones are floats, a
 _NUMBER = re.compile(r"[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9][0-9_]*)([eE][-+]?[0-9]+)?\Z")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 _DEEPEST = 50
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where the keys and items of a document stood; no part of what it says, so any two are equal."""
+
+    source: str = field(default="", compare=False)
+    positions: Mapping[KeyPath, Position] = field(default_factory=dict, compare=False)
+
+    def prefix(self, path: KeyPath) -> str:
+        """Return ``source:line:column: `` of a key, or of the nearest one around it; "" where nothing is known."""
+        while path and path not in self.positions:
+            path = path[:-1]
+        if path not in self.positions:
+            return ""
+        line, column = self.positions[path]
+        return f"{self.source}:{line}:{column}: "
 
 
 def read_yaml(text: str, source: str) -> tuple[Any, dict[KeyPath, Position]]:

@@ -11,7 +11,17 @@ from typing import Any
 from rdstats._version import __version__
 
 _PUBLIC = {
-    "rdstats.cube": ("CubeWriter", "build", "class_counts", "digest", "open_cube", "save", "select", "validate"),
+    "rdstats.cube": (
+        "CubeWriter",
+        "build",
+        "class_counts",
+        "digest",
+        "merge_cubes",
+        "open_cube",
+        "save",
+        "select",
+        "validate",
+    ),
     "rdstats.measures": ("accuracy", "balance", "score"),
     "rdstats.degeneracy": ("degenerate",),
     "rdstats.slope": ("slopes", "summarize_slopes"),

@@ -22,6 +22,7 @@ from rdstats.cube import CubeWriter as CubeWriter
 from rdstats.cube import build as build
 from rdstats.cube import class_counts as class_counts
 from rdstats.cube import digest as digest
+from rdstats.cube import merge_cubes as merge_cubes
 from rdstats.cube import open_cube as open_cube
 from rdstats.cube import save as save
 from rdstats.cube import select as select

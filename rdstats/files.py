@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
 import secrets
@@ -9,6 +11,7 @@ from pathlib import Path
 
 from rdstats.errors import InputError
 
+_PROBE = 1 << 22
 _TEMPORARY = re.compile(r"\.(.+)-[0-9a-f]{8}\.part")
 
 
@@ -56,6 +59,24 @@ def replace_file(temporary: Path, path: Path) -> None:
             os.close(folder)
 
 
+def why_not_written(path: Path, temporary: Path, error: Exception) -> OSError | InputError:
+    """Return in the system's words why a library could not write `temporary`, which was to become `path`.
+
+    HDF5 says only that it failed, so the system is asked again, with more bytes than one write of it has.
+    """
+    try:
+        with open(temporary, "ab") as file:
+            file.write(bytes(_PROBE))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as reason:
+        error = reason
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO):
+        return OSError(error.errno, error.strerror, str(path))
+    reason_given = error.strerror if isinstance(error, OSError) else str(error)
+    return InputError(f"cannot write {path}: {reason_given}; what was there before is untouched")
+
+
 def write_atomically(path: Path, data: bytes) -> None:
     """Write under a temporary name, flush to disk, then take the name: readers see all of it or nothing.
 
@@ -69,7 +90,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
         replace_file(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a file system that has become read-only keeps it
+            temporary.unlink(missing_ok=True)
         raise
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from rdcli import analyze, compare, compute, datasets, grid, import_, info, plot, report, runs
+from rdcli import analyze, compare, compute, datasets, grid, import_, info, merge, plan, plot, report, runs
 from rdcli.errors import FriendlyGroup
 from rdstats._version import __version__
 
@@ -20,6 +20,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("compute")(compute.compute)
+app.command("plan")(plan.plan)
 app.command("import")(import_.import_)
 app.command("analyze")(analyze.analyze)
 app.command("plot")(plot.plot)
@@ -28,6 +29,7 @@ app.command("compare")(compare.compare)
 app.command("status")(runs.status)
 app.command("assemble")(runs.assemble)
 app.command("retry")(runs.retry)
+app.command("merge")(merge.merge)
 app.command("info")(info.info)
 app.command("datasets")(datasets.datasets)
 app.add_typer(grid.app, name="grid")

@@ -26,12 +26,21 @@ Workers = Annotated[
 PerDevice = Annotated[int, typer.Option(help="Processes that share a GPU with --workers auto.")]
 
 
-def number_of(workers: tuple[str, int], device: str) -> int:
-    """Return how many workers a number and a number per device come to."""
+def devices_of(workers: tuple[str, int], device: str) -> tuple[str, ...]:
+    """Return the device of every worker; where there are several, their imports begin now, beside our own."""
+    if workers[0] != "1":
+        from rdcompute.startup import warm_up
+
+        warm_up()
     from rdcompute.execute import choose_device
     from rdcompute.workers import worker_devices
 
-    return len(worker_devices(choose_device(device), *workers))
+    return worker_devices(choose_device(device), *workers)
+
+
+def number_of(workers: tuple[str, int], device: str) -> int:
+    """Return how many workers there are; of one it is known without looking for devices."""
+    return 1 if workers[0] == "1" else len(devices_of(workers, device))
 
 
 def needs_torch(command: str) -> None:

@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 from rdstats.errors import InputError
 
 WRONG_INPUT, INTERRUPTED = 2, 130
+_DISK = (errno.ENOSPC, errno.EIO, errno.EROFS, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 
 UsageError: Any = typer.BadParameter.__base__  # Typer carries a Click of its own, under a private name
@@ -46,9 +47,10 @@ class FriendlyGroup(TyperGroup):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EIO):
+            if error.errno not in _DISK:
                 raise
-            typer.echo(f"rd: cannot write: {error.strerror}", err=True)
+            where = f" {error.filename}" if error.filename else ""
+            typer.echo(f"rd: cannot write{where}: {error.strerror}", err=True)
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(1) from None
 

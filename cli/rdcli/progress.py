@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from rdcompute.plan import Cell, Plan
-from rdcompute.runner import Listener
+from rdcompute.schedule import Listener
 
 PLAIN_EVERY = 10.0
 """Seconds between lines where stderr is no terminal."""

@@ -18,7 +18,7 @@ from rdstats.errors import InputError
 
 if TYPE_CHECKING:
     from rdcompute.plan import Plan
-    from rdcompute.runner import Listener
+    from rdcompute.schedule import Listener
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress: only warnings, errors and the last line.")]
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="The log on the screen, every epoch too.")]
@@ -37,7 +37,7 @@ def running(
     """Yield what is told the progress (none if `quiet`); end with a line that says what is done and how to go on."""
     if quiet and verbose:
         raise InputError("--quiet and --verbose exclude each other; give one")
-    from rdcompute.runner import WorkerDiedError
+    from rdcompute.processes import WorkerDiedError
     from rdcompute.storage import StorageError
 
     try:

@@ -11,7 +11,7 @@ from rdcli.compute import DataDir, PerDevice, Workers, needs_torch, number_of
 from rdcli.running import Quiet, Verbose, running
 
 if TYPE_CHECKING:
-    from rdcompute.runs import ColumnState, Run
+    from rdcompute.runs import ColumnState
 
 RunPath = Annotated[Path, typer.Argument(help="A run directory of rd compute.", metavar="RUN")]
 
@@ -25,18 +25,20 @@ def status(
 
     Example: rd status results.run
     """
-    needs_torch("rd status")
-    from rdcompute.runs import column_states, failed_cells, open_run
+    from rdcompute.runs import cell_state, column_states, failed_cells, open_run
+    from rdcompute.underway import activity
 
     found = open_run(run, data_dir)
-    states = column_states(found)
-    for line in _table(states):
+    now = activity(run)
+    keys = now.keys if now else frozenset()
+    typer.echo(f"computing: {now.who}, workers: {now.n_workers}" if now else "nobody computes here now")
+    for line in _table(column_states(found, keys), now.n_workers if now else 1):
         typer.echo(line)
     for cell, message in failed_cells(found):
         typer.echo(f"failed: {cell.key[:12]} {cell.title}: {message}")
     if cells:
-        for line in _cells(found):
-            typer.echo(line)
+        for one in found.plan.cells:
+            typer.echo(f"{one.key[:12]}  {cell_state(found.directory, one, keys):10}  {one.title}")
 
 
 def assemble(
@@ -48,7 +50,6 @@ def assemble(
 
     Example: rd assemble results.run --output partial.nc
     """
-    needs_torch("rd assemble")
     from rdcompute.compute import assemble_run
     from rdcompute.runs import open_run
 
@@ -96,39 +97,28 @@ def retry(
         raise typer.Exit(1)
 
 
-def _table(states: list[ColumnState]) -> list[str]:
+def _table(states: list[ColumnState], n_workers: int) -> list[str]:
+    """Return the lines of a table, one a column of the grid; time left is what `n_workers` need for it."""
     rows: list[tuple[str, ...]] = [_HEAD]
     rows += [
-        (s.dataset, s.arch, s.method, f"{s.done}/{s.n}", str(s.unfinished), str(s.failed), str(s.missing),
-         _clock(s.seconds), _clock(s.seconds_left)) for s in states
+        (s.dataset, s.arch, s.method, f"{s.done}/{s.n}", *(str(getattr(s, name)) for name in _STATES),
+         _clock(s.seconds), _clock(None if s.seconds_left is None else s.seconds_left / n_workers)) for s in states
     ]  # fmt: skip
     left = [s.seconds_left for s in states]
-    total = None if None in left else sum(value for value in left if value is not None)
-    sums = [sum(getattr(s, name) for s in states) for name in ("done", "n", "unfinished", "failed", "missing")]
+    total = None if None in left else sum(value for value in left if value is not None) / n_workers
+    sums = [sum(getattr(s, name) for s in states) for name in ("done", "n", *_STATES)]
     spent = sum(s.seconds for s in states)
     rows.append(("all", "", "", f"{sums[0]}/{sums[1]}", *map(str, sums[2:]), _clock(spent), _clock(total)))
     widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
     return ["  ".join(map(_aligned, row, widths, range(len(row)))).rstrip() for row in rows]
 
 
-_HEAD = ("dataset", "arch", "method", "done", "unfinished", "failed", "missing", "spent", "left")
+_STATES = ("running", "failed", "unfinished", "missing")
+_HEAD = ("dataset", "arch", "method", "done", *_STATES, "spent", "left")
 
 
 def _aligned(text: str, width: int, column: int) -> str:
     return text.ljust(width) if column < 3 else text.rjust(width)
-
-
-def _cells(run: Run) -> list[str]:
-    lines = []
-    for cell in run.plan.cells:
-        path = run.directory
-        state = (
-            "done" if path.cell_path(cell.key).is_file()
-            else "failed" if path.failure_path(cell.key).is_file()
-            else "unfinished" if path.checkpoint_path(cell.key).is_file() else "missing"
-        )  # fmt: skip
-        lines.append(f"{cell.key[:12]}  {state:10}  {cell.title}")
-    return lines
 
 
 def _clock(seconds: float | None) -> str:

@@ -14,6 +14,8 @@ from rdstats.errors import InputError, one_of
 
 AUGMENTATIONS = ("none", "crop-flip")
 
+_BLOCK = 500
+
 Images = npt.NDArray[np.uint8]
 Labels = npt.NDArray[np.int64]
 
@@ -128,7 +130,9 @@ def channel_statistics(images: Images) -> tuple[tuple[float, ...], tuple[float, 
     values = np.arange(256, dtype=np.int64)
     means, stds = [], []
     for channel in range(images.shape[3]):
-        histogram = np.bincount(images[..., channel].reshape(-1), minlength=256)
+        histogram = np.zeros(256, np.int64)
+        for i in range(0, len(images), _BLOCK):  # bincount makes int64 of what it counts
+            histogram += np.bincount(images[i : i + _BLOCK, ..., channel].reshape(-1), minlength=256)
         n, total, squares = (int(np.sum(histogram * values**power)) for power in (0, 1, 2))
         means.append(round(total / (n * 255), 4))
         stds.append(round(math.sqrt(squares * n - total**2) / (n * 255), 4))

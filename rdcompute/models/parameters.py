@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from rdcompute.models.architectures import ImageShape, construct
+from rdstats.errors import InputError
 
 if TYPE_CHECKING:
     from torch import nn
@@ -42,7 +43,7 @@ def parameter_counts(arch: str, n_classes: int, image_shape: ImageShape) -> Para
     Raises
     ------
     InputError
-        Unknown architecture, or images it cannot take.
+        Unknown architecture, images it cannot take, or no torch.
 
     Examples
     --------
@@ -51,8 +52,10 @@ def parameter_counts(arch: str, n_classes: int, image_shape: ImageShape) -> Para
     >>> counts.total, counts.prunable_weights, counts.prunable_with_bias
     (60074, 58998, 59224)
     """
-    import torch
-
+    try:
+        import torch
+    except ImportError:
+        raise InputError("counting parameters needs torch: pip install 'recall-distortion[compute]'") from None
     with torch.device("meta"):
         model = construct(arch, n_classes, image_shape)
     layers = prunable_layers(model)

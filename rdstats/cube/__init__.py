@@ -7,6 +7,7 @@ compression, over any leading dimensions; the full schema is in `rdstats.cube.sc
 from rdstats.cube.build import build
 from rdstats.cube.counts import class_counts
 from rdstats.cube.digest import digest
+from rdstats.cube.merge import merge_cubes
 from rdstats.cube.read import open_cube
 from rdstats.cube.save import save
 from rdstats.cube.schema import DONE, FAILED, MISSING, SCHEMA_VERSION
@@ -23,6 +24,7 @@ __all__ = [
     "build",
     "class_counts",
     "digest",
+    "merge_cubes",
     "open_cube",
     "save",
     "select",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,12 @@ Attrs = Mapping[str, Any]
 _SIDE_BY_SIDE = ("device", "git_commit")
 
 
-def join_attrs(several: Sequence[Attrs], names: Sequence[str]) -> dict[str, Any]:
-    """Return the attributes of the merged cube.
+def join_attrs(several: Sequence[Attrs], names: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
+    """Return the attributes of the merged cube, and the names of those that are left out.
 
     What all cubes have alike stays.  Grids are joined (`join_grids`), checksums of datasets put together; device,
     versions and commit stand side by side where they differ (``"cpu, cuda"``).  Anything else that differs, or is
-    not in every cube, is left out with a warning, and kept under ``provenance``.
+    not in every cube, is left out, and kept under ``provenance``, which lists that of every cube as ``merged``.
 
     Raises
     ------
@@ -43,12 +43,14 @@ def join_attrs(several: Sequence[Attrs], names: Sequence[str]) -> dict[str, Any]
             for attrs, left in zip(several, left_out, strict=True):
                 left |= {key: _plain(attrs[key])} if key in attrs else {}
     gone = [key for key in keys if key not in result]
-    if gone:
-        warnings.warn(
-            f"left out, as {' and '.join(names)} do not agree: {', '.join(gone)} (kept under provenance)", stacklevel=3
-        )
     merged = [_provenance(attrs) | left for attrs, left in zip(several, left_out, strict=True)]
-    return {**result, "provenance": json.dumps({"merged": merged})}
+    provenance = {
+        "datasets": _read(result.get("data_sha256")),
+        "hosts": side_by_side(str(one.get("hosts", "")) for one in merged),
+        "written": datetime.now(UTC).isoformat(timespec="seconds"),
+        "merged": merged,
+    }
+    return {**result, "provenance": json.dumps({key: value for key, value in provenance.items() if value})}, gone
 
 
 _NOT_COMPARED = schema.FILE_ATTRS | schema.VOLATILE_ATTRS
@@ -61,8 +63,9 @@ def _joined(several: Sequence[Attrs], names: Sequence[str]) -> dict[str, Any]:
         grid = join_grids(grids, names)
         result["grid"] = json.dumps(grid, sort_keys=True)
         result["scaled"] = json.dumps(grid["scale"], sort_keys=True) if grid["scale"] else ""
-    checksums = [found if isinstance(found := _read(attrs.get("data_sha256")), dict) else {} for attrs in several]
-    result["data_sha256"] = json.dumps(join_checksums(checksums, names), sort_keys=True)
+    checksums = [_read(attrs.get("data_sha256", "{}")) for attrs in several]
+    if all(isinstance(found, dict) for found in checksums):
+        result["data_sha256"] = json.dumps(join_checksums(checksums, names), sort_keys=True)
     for key in _SIDE_BY_SIDE:
         if all(isinstance(attrs.get(key), str) for attrs in several):
             result[key] = side_by_side(attrs[key] for attrs in several)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,7 @@ def join_labels(cubes: Sequence[xr.Dataset], names: Sequence[str]) -> Labels:
     for cube, name in zip(cubes, names, strict=True):
         for dim in map(str, cube.dims):
             own = cube[dim].values.tolist()
+            labels.setdefault(dim, [])
             if not own:
                 continue
             is_text = isinstance(own[0], str)
@@ -39,9 +40,9 @@ def join_labels(cubes: Sequence[xr.Dataset], names: Sequence[str]) -> Labels:
             if is_text != was_text:
                 kinds = ("text", "numbers") if was_text else ("numbers", "text")
                 raise InputError(f"labels of dimension {dim} are {kinds[0]} in {other} and {kinds[1]} in {name}")
-            labels[dim] = list(dict.fromkeys([*labels.get(dim, []), *own]))
+            labels[dim] = list(dict.fromkeys([*labels[dim], *own]))
     if "ratio" in labels:
-        labels["ratio"] = sorted(map(float, labels["ratio"]))
+        labels["ratio"] = sorted(labels["ratio"])
     return labels
 
 
@@ -95,5 +96,11 @@ def where(dims: Sequence[str], labels: Labels, index: Sequence[int]) -> str:
     return ", ".join(f"{dim} {label:g}" if isinstance(label, float) else f"{dim} {label}" for dim, label in parts)
 
 
-VALUE_DIMS = (*schema.CORE, "sample", "layer")
-"""Dimensions along which a cell has several values; the others say which cell it is."""
+def value_dims(dims: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    """Return the dimensions along which a cell has several values; the others say which cell it is.
+
+    Parameters
+    ----------
+    dims : those of the matrices; where they have ``layer``, cells differ in it.
+    """
+    return (*schema.CORE, "sample", *(() if any("layer" in own for own in dims) else ("layer",)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -69,18 +70,23 @@ def merge_cubes(paths: Sequence[str | os.PathLike[str]], output: str | os.PathLi
     _check_new(target)
     names = list(map(str, files))
     with ExitStack() as opened:
-        cubes = [opened.enter_context(open_cube(path)).reset_coords() for path in files]
+        cubes = [opened.enter_context(open_cube(path)) for path in files]
         labels = join_labels(cubes, names)
         check_classes(cubes, names)
         sources = [Source(name, cube, places(cube, labels)) for name, cube in zip(names, cubes, strict=True)]
         merge = Merge(sources, labels)
-        attrs = join_attrs([cube.attrs for cube in cubes], names)
+        attrs, left_out = join_attrs([cube.attrs for cube in cubes], names)
         coords: dict[str, Any] = dict(labels)
         if all("sample" not in cube.coords for cube in cubes) and "sample" in labels:
             coords["sample"] = len(labels["sample"])
         with CubeWriter(target, coords, dims=merge.dims, attrs=attrs) as writer:
             n_done = merge.write(writer)
             _check_new(target)
+    if left_out:
+        warnings.warn(
+            f"{', '.join(left_out)}: left out, as the cubes do not agree (what each says is kept under provenance)",
+            stacklevel=2,
+        )
     return MergedCube(target, n_done)
 
 

@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from rdstats.cube import schema
-from rdstats.cube.join_labels import VALUE_DIMS, Labels, Places, where
+from rdstats.cube.join_labels import Labels, Places, value_dims, where
 from rdstats.cube.merge_states import ABSENT, RANK_DONE, Ranks, ranks_of, status_of
 from rdstats.cube.read import damaged
 from rdstats.cube.write import CubeWriter
@@ -80,10 +80,13 @@ class Merge:
         for source in sources:
             for name in map(str, source.cube.data_vars):
                 self.dims.setdefault(name, tuple(map(str, source.cube[name].dims)))
-        self._cell = tuple(dim for dim in self.dims.get("confusion", ()) if dim not in VALUE_DIMS)
+        matrices = [self.dims.get(name, ()) for name in ("confusion", "confusion_dense")]
+        self._values = value_dims(matrices)
+        self._cell = tuple(dim for dim in matrices[0] if dim not in self._values)
         self._ranks: list[Ranks] = []
-        if "status" in self.dims and "confusion" in self.dims:
+        if set(self.dims.get("status", self._values)) <= set(self._cell):
             self._ranks = [ranks_of(source, self._cell, labels) for source in sources]
+            self._furthest: Ranks = np.maximum.reduce(self._ranks)
 
     def write(self, writer: CubeWriter) -> int:
         """Write all variables; return the number of finished cells.
@@ -93,18 +96,18 @@ class Merge:
         counts = {}
         for name in sorted(self.dims, key=lambda name: (len(self._outer(name)), self._is_large(name))):
             if name == "status" and self._ranks:
-                writer.put({}, status=status_of(self._ranks, self._cell, self.dims["status"]))
+                writer.put({}, status=status_of(self._furthest, self._cell, self.dims["status"]))
             elif self._is_large(name):
                 counts[name] = self._write_large(writer, name)
             else:
                 values = self._joined(name, self.dims[name], {})
                 if name == "dense_id":
                     self._check_replicates(values)
-                writer.put({}, **{name: self._empty(self.dims[name]) if values is None else values})
+                writer.put({}, **{name: self._empty(name, self.dims[name]) if values is None else values})
         return counts.get("confusion", 0)
 
     def _outer(self, name: str) -> tuple[str, ...]:
-        return tuple(dim for dim in self.dims[name] if dim not in VALUE_DIMS)
+        return tuple(dim for dim in self.dims[name] if dim not in self._values)
 
     def _is_large(self, name: str) -> bool:
         return schema.VariableSpec(name, self.dims[name], "float", "").is_large
@@ -112,8 +115,10 @@ class Merge:
     def _having(self, name: str) -> list[Source]:
         return [source for source in self._sources if name in source.cube]
 
-    def _empty(self, dims: Sequence[str]) -> Array:
-        return np.full([len(self._labels[dim]) for dim in dims], np.nan)
+    def _empty(self, name: str, dims: Sequence[str]) -> Array:
+        shape = [len(self._labels[dim]) for dim in dims]
+        is_text = self._having(name)[0].cube[name].dtype.kind in "OUS"
+        return np.full(shape, "", object) if is_text else np.full(shape, np.nan)
 
     def _write_large(self, writer: CubeWriter, name: str) -> int:
         """Write a variable of matrices or predictions; of its cells, those along one dimension are in memory at once.
@@ -122,7 +127,7 @@ class Merge:
         """
         outer = self._outer(name)
         dims = tuple(dim for dim in self.dims[name] if dim not in outer[1:])
-        axes = tuple(i for i, dim in enumerate(dims) if dim in VALUE_DIMS)
+        axes = tuple(i for i, dim in enumerate(dims) if dim in self._values)
         declared = n_written = 0
         for place in np.ndindex(*[len(self._labels[dim]) for dim in outer[1:]]):
             at = dict(zip(outer[1:], place, strict=True))
@@ -136,8 +141,8 @@ class Merge:
                 writer.put(cell, **{name: values.take(i, dims.index(outer[0])) if outer else values})
             declared = n_written = n_written + int(there.sum())
         if not declared and all(self._labels[dim] for dim in outer):
-            core = [dim for dim in dims if dim in VALUE_DIMS]
-            writer.put({dim: self._labels[dim][0] for dim in outer}, **{name: self._empty(core)})
+            core = [dim for dim in dims if dim in self._values]
+            writer.put({dim: self._labels[dim][0] for dim in outer}, **{name: self._empty(name, core)})
         return n_written
 
     def _joined(self, name: str, dims: tuple[str, ...], at: dict[str, int]) -> Array | None:
@@ -148,52 +153,54 @@ class Merge:
         InputError
             Two cubes that have different values.
         """
-        axes = tuple(i for i, dim in enumerate(dims) if dim in VALUE_DIMS)
+        axes = tuple(i for i, dim in enumerate(dims) if dim in self._values)
         result: Array | None = None
-        whose: Array | None = None
+        whose: Array = np.empty(0)
         for number, source in enumerate(self._sources):
-            mine = self._allowed(number, dims, self._outer(name), at)
-            if name not in source.cube or mine is False:
+            mine, compared = self._taken(number, name, dims, at)
+            if name not in source.cube or not mine.any():
                 continue
             values = source.block(name, dims, self._labels, at)
             if values is None:
                 continue
             there = ~_missing(values).all(axis=axes, keepdims=True) & mine
-            if result is None or whose is None:
+            if result is None:
                 result = np.where(there, values, "" if values.dtype == object else np.nan)
                 whose = np.where(there, number, ABSENT)
                 continue
-            if (values.dtype == object) != (result.dtype == object):
-                first = next(one for one in self._sources if name in one.cube)
-                raise InputError(f"{name} is text in one of {first.name} and {source.name}, numbers in the other")
-            if not self._is_volatile(name):
-                equal = (values == result) | (_missing(values) & _missing(result))
-                differs = there & (whose != ABSENT) & ~equal.all(axis=axes, keepdims=True)
-                if differs.any():
-                    raise self._contradiction(name, dims, at, differs, whose, source)
+            self._check_kind(name, values, result)
+            equal = (values == result) | (_missing(values) & _missing(result))
+            differs = there & (whose != ABSENT) & compared & ~equal.all(axis=axes, keepdims=True)
+            if differs.any():
+                raise self._contradiction(name, dims, at, differs, whose, source)
             new = there & (whose == ABSENT)
             result, whose = np.where(new, values, result), np.where(new, number, whose)
         return result
 
-    def _is_volatile(self, name: str) -> bool:
-        return name in schema.VARIABLES and schema.VARIABLES[name].volatile
+    def _check_kind(self, name: str, *values: Array) -> None:
+        if len({one.dtype == object for one in values}) > 1:
+            names = " and ".join(source.name for source in self._having(name))
+            raise InputError(f"{name} is text in one of {names} and numbers in another")
 
-    def _allowed(self, number: int, dims: tuple[str, ...], outer: tuple[str, ...], at: dict[str, int]) -> Any:
-        """Return where a cube's cells may be taken: everywhere, or where none of the cubes is further.
+    def _taken(self, number: int, name: str, dims: tuple[str, ...], at: dict[str, int]) -> tuple[Mask, Mask]:
+        """Return where values of a cube may be taken, and where two that have them must have the same.
 
-        The result broadcasts over `dims`; False for nowhere.
+        Of cells, those that no other cube has further; of matrices and predictions, only where they are done.
+        Both broadcast over `dims`.
         """
-        if not self._ranks or not self._cell or not set(self._cell) <= set(outer):
-            return True
-        top = np.maximum.reduce(self._ranks)
-        mine = (self._ranks[number] == top) & (top == RANK_DONE)
-        mine = mine[tuple(at.get(dim, slice(None)) for dim in self._cell)]
-        if not mine.any():
-            return False
+        compared = np.array(not (name in schema.VARIABLES and schema.VARIABLES[name].volatile))
+        if not self._ranks or not self._cell or not set(self._cell) <= set(self._outer(name)):
+            return np.array(True), compared
+        index = tuple(at.get(dim, slice(None)) for dim in self._cell)
         left = [dim for dim in self._cell if dim not in at]
         order = [dim for dim in dims if dim in left]
-        mine = mine.transpose([left.index(dim) for dim in order])
-        return mine.reshape([len(self._labels[dim]) if dim in order else 1 for dim in dims])
+        shape = [len(self._labels[dim]) if dim in order else 1 for dim in dims]
+        own, top = (
+            ranks[index].transpose([left.index(dim) for dim in order]).reshape(shape)
+            for ranks in (self._ranks[number], self._furthest)
+        )
+        mine = (own == top) & ((top == RANK_DONE) | (not self._is_large(name)))
+        return mine, compared & (top == RANK_DONE)
 
     def _contradiction(
         self, name: str, dims: tuple[str, ...], at: dict[str, int], differs: Array, whose: Array, source: Source
@@ -211,7 +218,7 @@ class Merge:
     def _check_replicates(self, ids: Array | None) -> None:
         """Refuse a dense network that is there under two seeds, one of each cube: a copied run is no replicate."""
         dims = self.dims["dense_id"]
-        if ids is None or "seed" not in dims:
+        if ids is None or ids.dtype != object or "seed" not in dims:
             return
         axis = dims.index("seed")
         own = [source.block("dense_id", dims, self._labels, {}) for source in self._having("dense_id")]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rdstats.cube import schema
+from rdstats.cube.blocks import iterate_blocks
 
 if TYPE_CHECKING:
     from rdstats.cube.join_labels import Labels
@@ -33,7 +33,7 @@ def ranks_of(source: Source, cell: tuple[str, ...], labels: Labels) -> Ranks:
     if "confusion" not in source.cube:
         return np.zeros([len(labels[dim]) for dim in cell], np.int8)
     if "status" in source.cube:
-        status = source.cube["status"].broadcast_like(source.cube["confusion"].isel(_firsts(source)))
+        status = source.cube["status"].broadcast_like(source.cube["confusion"].isel(dict.fromkeys(schema.CORE, 0)))
         values: NDArray[Any] = np.asarray(status.transpose(*cell).values)
     else:
         values = _with_counts(source, cell)
@@ -45,13 +45,7 @@ def ranks_of(source: Source, cell: tuple[str, ...], labels: Labels) -> Ranks:
     return ranks
 
 
-def _firsts(source: Source) -> dict[str, int]:
-    return dict.fromkeys(schema.CORE, 0)
-
-
 def _with_counts(source: Source, cell: tuple[str, ...]) -> NDArray[Any]:
-    from rdstats.cube.blocks import iterate_blocks
-
     ordered = source.cube.assign(confusion=source.cube["confusion"].transpose(*cell, *schema.CORE))
     values = np.full([source.cube.sizes[dim] for dim in cell], np.nan)
     for index, block in iterate_blocks(ordered, "confusion", len(schema.CORE)):
@@ -60,9 +54,9 @@ def _with_counts(source: Source, cell: tuple[str, ...]) -> NDArray[Any]:
     return values
 
 
-def status_of(several: Sequence[Ranks], cell: tuple[str, ...], dims: tuple[str, ...]) -> NDArray[np.float64]:
+def status_of(furthest: Ranks, cell: tuple[str, ...], dims: tuple[str, ...]) -> NDArray[np.float64]:
     """Return `status` over its dimensions."""
-    top = np.maximum.reduce(several).astype(int)
-    ordered = top.transpose([cell.index(dim) for dim in dims] + [i for i, dim in enumerate(cell) if dim not in dims])
-    ordered = ordered.max(axis=tuple(range(len(dims), ordered.ndim)))
-    return np.asarray(_STATUS, np.float64)[ordered]
+    others = [i for i, dim in enumerate(cell) if dim not in dims]
+    ordered = furthest.astype(int).transpose([cell.index(dim) for dim in dims] + others)
+    found: NDArray[np.float64] = np.asarray(_STATUS, np.float64)[ordered.max(axis=tuple(range(len(dims), len(cell))))]
+    return found

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -14,7 +15,7 @@ from rdstats.cube import schema
 from rdstats.cube.checksum import append_checksum
 from rdstats.cube.schema import VariableSpec
 from rdstats.errors import InputError, one_of
-from rdstats.files import check_writable, create_temporary, replace_file
+from rdstats.files import check_writable, create_temporary, replace_file, why_not_written
 
 
 class CubeWriter:
@@ -28,6 +29,13 @@ class CubeWriter:
     dims : for variables that the schema does not know or that have other dimensions here (a dense
         variable with ``method``, say): name -> dimensions.
     attrs : global attributes: text, numbers or lists of these.
+
+    Raises
+    ------
+    InputError
+        A path that cannot be written, or labels, attributes or values that a cube cannot hold.
+    OSError
+        A full disk (``ENOSPC``) or a broken one (``EIO``); the file that was there before is untouched.
 
     Examples
     --------
@@ -61,15 +69,12 @@ class CubeWriter:
         self._index: dict[str, dict[Any, int]] = {}
         self._file: Any = None
         self._temporary = create_temporary(self.path)
-        try:
+        with self._abandoned_if_it_fails():
             self._file = netCDF4.Dataset(self._temporary, "w", format="NETCDF4")
             for dim, labels in coords.items():
                 self._define_dim(dim, labels)
             fixed = {"Conventions": schema.CONVENTIONS, "rd_schema_version": schema.SCHEMA_VERSION}
             self._file.setncatts({**fixed, **{k: _attribute(v) for k, v in (attrs or {}).items()}})
-        except BaseException:
-            self._abandon()
-            raise
 
     def _define_dim(self, dim: str, labels: Any) -> None:
         self._file.createDimension(dim, _length(labels))
@@ -111,6 +116,8 @@ class CubeWriter:
         options: dict[str, Any] = {}
         if dtype is not str and spec.dims:
             options = {"zlib": True, "complevel": 1, "shuffle": True, "fletcher32": True, "chunksizes": chunks}
+            if spec.is_large:  # a cell is written once: HDF5 need not keep 64 MiB of them a variable
+                options["chunk_cache"] = max(1 << 20, 2 * math.prod(chunks or ()) * dtype.itemsize)
         variable = self._file.createVariable(spec.name, dtype, spec.dims, fill_value=fill, **options)
         variable.set_auto_maskandscale(False)
         variable.setncatts(schema.attributes(spec))
@@ -122,7 +129,8 @@ class CubeWriter:
         """
         for name, value in values.items():
             array = np.asarray(value)
-            spec = self._spec(name, array)
+            with self._failures():
+                spec = self._spec(name, array)
             self._store(spec, [self._position(d, where[d]) if d in where else None for d in spec.dims], array)
 
     def _position(self, dim: str, label: Any) -> int:
@@ -134,7 +142,8 @@ class CubeWriter:
     def put_at(self, position: tuple[int, ...], name: str, value: Any) -> None:
         """Store one value or array at the integer `position` of the leading dimensions of variable `name`."""
         array = np.asarray(value)
-        spec = self._spec(name, array)
+        with self._failures():
+            spec = self._spec(name, array)
         self._store(spec, [*position, *[None] * (len(spec.dims) - len(position))], array)
 
     def _store(self, spec: VariableSpec, position: Sequence[int | None], array: np.ndarray[Any, Any]) -> None:
@@ -147,7 +156,9 @@ class CubeWriter:
             if isinstance(part, slice) and part.stop > self._file.dimensions[dim].size:
                 raise ValueError(f"{spec.name}: {part.stop} values along {dim} of {self._file.dimensions[dim].size}")
         target = self._file.variables[spec.name] if spec.is_large else self._small[spec.name]
-        target[index] = self._encoded(spec, array)
+        values = self._encoded(spec, array)
+        with self._failures():
+            target[index] = values
 
     def _encoded(self, spec: VariableSpec, array: np.ndarray[Any, Any]) -> Any:
         """Return values as stored: NaN becomes the fill value of integer types, None the empty text."""
@@ -174,7 +185,7 @@ class CubeWriter:
         """Write the small variables and the checksum, flush to disk and replace the target; once."""
         if self._file is None:
             return
-        try:
+        with self._abandoned_if_it_fails():
             for name, array in self._small.items():
                 spec = self._specs[name]
                 self._define(spec, [max(1, n) for n in array.shape])
@@ -183,6 +194,20 @@ class CubeWriter:
             self._file = None
             append_checksum(self._temporary)
             replace_file(self._temporary, self.path)
+
+    @contextlib.contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Say of what netCDF4 could not write why: a full disk, mostly."""
+        try:
+            yield
+        except (RuntimeError, OSError) as error:
+            raise why_not_written(self.path, self._temporary, error) from error
+
+    @contextlib.contextmanager
+    def _abandoned_if_it_fails(self) -> Iterator[None]:
+        try:
+            with self._failures():
+                yield
         except BaseException:
             self._abandon()
             raise
@@ -191,7 +216,8 @@ class CubeWriter:
         if self._file is not None:
             with contextlib.suppress(RuntimeError):  # already closed
                 self._file.close()
-        self._temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a file system that has become read-only keeps it
+            self._temporary.unlink(missing_ok=True)
 
     def __enter__(self) -> CubeWriter:
         return self

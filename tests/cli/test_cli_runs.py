@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,17 +13,23 @@ import numpy as np
 import pytest
 
 import rdstats
+from rdcli.progress import clock
+from rdcli.runs import _table
 from rdcompute.compute import compute
 from rdcompute.grid import load_grid
+from rdcompute.lock import RunLock
 from rdcompute.plan import make_plan
 from rdcompute.rundir import CellResult, RunDirectory
+from rdcompute.runs import column_states, open_run
+from rdcompute.underway import UnderWay
 from rdstats.cube import digest, open_cube
 
 
 def columns(text: str) -> dict[tuple[str, ...], list[str]]:
     """The table of rd status: (dataset, arch, method) -> the rest of the row; "all" -> the sums."""
     rows = [line.split() for line in text.splitlines()]
-    return {("all",) if row[0] == "all" else tuple(row[:3]): row[1 if row[0] == "all" else 3 :] for row in rows[1:]}
+    start = next(i for i, row in enumerate(rows) if row[0] == "dataset") + 1
+    return {("all",) if row[0] == "all" else tuple(row[:3]): row[1 if row[0] == "all" else 3 :] for row in rows[start:]}
 
 
 @pytest.fixture
@@ -42,15 +50,52 @@ def half_done(grid: Path, data_dir: Path, tmp_path: Path) -> Path:
 def test_status_counts_every_state(rd, half_done: Path, data_dir: Path) -> None:
     assert rd("status", half_done, "--data-dir", data_dir) == 0
     found = columns(rd.stdout)
-    assert found["bars", "lenet", "dense"][:4] == ["1/2", "1", "0", "0"]
-    assert found["bars", "lenet", "sham"][:4] == ["1/2", "0", "1", "0"]
-    assert found["bars", "lenet", "mp"][:4] == ["2/4", "0", "0", "2"]
-    assert found["all",][:4] == ["4/8", "1", "1", "2"]
+    assert found["bars", "lenet", "dense"][:5] == ["1/2", "0", "0", "1", "0"]
+    assert found["bars", "lenet", "sham"][:5] == ["1/2", "0", "1", "0", "0"]
+    assert found["bars", "lenet", "mp"][:5] == ["2/4", "0", "0", "0", "2"]
+    assert found["all",][:5] == ["4/8", "0", "1", "1", "2"]
     assert "unknown" not in rd.stdout
+    assert rd.stdout.startswith("nobody computes here now\n")
     assert "bars lenet seed 1 sham 1: DivergedError: loss nan" in rd.stdout
     assert rd("status", half_done, "--data-dir", data_dir, "--cells") == 0
     states = [line.split()[1] for line in rd.stdout.splitlines() if len(line.split("  ")[0]) == 12]
     assert sorted(states) == ["done"] * 4 + ["failed"] + ["missing"] * 2 + ["unfinished"]
+
+
+def test_status_while_cells_are_computed(rd, half_done: Path, data_dir: Path) -> None:
+    run = open_run(half_done, data_dir)
+    rest = [cell for cell in run.plan.cells if cell.seed == 1]
+    lock = RunLock(half_done).take()
+    try:
+        under_way = UnderWay(half_done, 2)
+        for cell in rest[:3]:  # the second is failed by its record: it is tried again
+            under_way.started(cell)
+        under_way.finished(rest[2])
+        assert rd("status", half_done, "--data-dir", data_dir, "--cells") == 0
+    finally:
+        lock.release()
+    assert re.match(rf"computing: process {os.getpid()} on \S+, workers: 2\n", rd.stdout)
+    found = columns(rd.stdout)
+    assert found["all",][:5] == ["4/8", "2", "0", "0", "2"]
+    assert found["bars", "lenet", "dense"][:5] == ["1/2", "1", "0", "0", "0"]
+    assert len(re.findall(r"^[0-9a-f]{12}  running ", rd.stdout, re.M)) == 2
+    two_workers = rd.stdout
+    # a killed process leaves its list behind; without the lock it means nothing
+    assert rd("status", half_done, "--data-dir", data_dir) == 0
+    assert columns(rd.stdout)["all",][:5] == ["4/8", "0", "1", "1", "2"]
+    assert rd.stdout != two_workers
+
+
+def test_time_left_is_that_of_all_workers(half_done: Path, data_dir: Path) -> None:
+    states = column_states(open_run(half_done, data_dir))
+    alone, together = (_table(states, n)[-1].split()[-1] for n in (1, 2))
+    seconds = sum(state.seconds_left for state in states)
+    assert (alone, together) == (clock(seconds), clock(seconds / 2))
+    run = open_run(half_done, data_dir)
+    epochs = {cell.key: cell.n_epochs for cell in run.plan.cells}
+    spent = {key: run.directory.readable(key)["seconds"] for key in epochs if run.directory.has(key)}
+    pace = sum(spent.values()) / sum(epochs[key] for key in spent)
+    assert seconds == pytest.approx(pace * sum(epochs[key] for key in epochs if key not in spent))
 
 
 def test_a_partial_cube_at_any_time(rd, half_done: Path, data_dir: Path, tmp_path: Path) -> None:
@@ -109,6 +154,27 @@ def test_as_a_process(half_done: Path, data_dir: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert columns(done.stdout)["all",][0] == "4/8"
+
+
+def test_a_machine_without_torch_can_look_and_assemble(half_done: Path, data_dir: Path, tmp_path: Path) -> None:
+    code = "import sys; sys.modules['torch'] = None; from rdcli.main import main; main()"
+
+    def rd(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", code, *map(str, arguments), "--data-dir", str(data_dir)]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    done = rd("status", half_done)
+    assert done.returncode == 0, done.stderr
+    assert columns(done.stdout)["all",][0] == "4/8"
+    done = rd("assemble", half_done, "--output", tmp_path / "p.nc")
+    assert done.stdout == f"cube: {tmp_path / 'p.nc'}, 4 of 8 cells\n", done.stderr
+    manifest = half_done / "run.json"
+    found = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**found, "networks": {}}))  # as older versions wrote it
+    done = rd("status", half_done)
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "needs torch: pip install 'recall-distortion[compute]'" in done.stderr
 
 
 def test_a_grid_that_grew(rd, grid: Path, data_dir: Path, tmp_path: Path) -> None:

@@ -93,6 +93,13 @@ def test_channel_statistics_equal_numpy():
     assert mean == tuple(round(value, 4) for value in mean)
 
 
+def test_channel_statistics_cover_every_block_of_images():
+    images = np.zeros((1203, 2, 2, 1), np.uint8)
+    images[:400], images[1001:] = 255, 51
+    scaled = images / 255
+    assert channel_statistics(images) == ((round(scaled.mean(), 4),), (round(scaled.std(), 4),))
+
+
 def test_channel_statistics_by_hand():
     images = np.array([0, 255, 0, 255], dtype=np.uint8).reshape(2, 2, 1, 1)
     assert channel_statistics(images) == ((0.5,), (0.5,))

@@ -3,6 +3,8 @@
 import json
 import shutil
 import subprocess
+import time
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -129,6 +131,17 @@ def test_ratios_and_kept_weights(cube, cells, finished):
         assert float(cube["achieved_ratio"].sel(cell.where)) == achieved
 
 
+def test_when_every_cell_was_computed(cube, cells):
+    for cell, result, _ in cells:
+        suffix = "_dense" if cell.is_dense else ""
+        began, ended = (cube[name + suffix].sel(cell.where).item() for name in ("started", "ended"))
+        for seconds, text in ((began, result.meta["started"]), (ended, result.meta["ended"])):
+            assert datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds") == text
+        assert began <= ended <= time.time()
+        # both ends are cut to whole seconds
+        assert abs(ended - began - cube["seconds" + suffix].sel(cell.where).item()) <= 1
+
+
 def test_one_dense_network_for_all_methods(cube, cells):
     assert cube["dense_id"].dims == ("seed", "dataset", "arch")
     ids = cube["dense_id"].values.ravel().tolist()
@@ -155,6 +168,11 @@ def test_attributes_carry_the_evidence(cube, finished):
     assert provenance["n_workers"] == 1
     assert provenance["datasets"].keys() == {"three", "two"}
     assert provenance["started"] <= provenance["written"]
+    assert provenance["device_names"] == provenance_module.device_name("cpu")
+    settings = provenance["determinism"]
+    assert settings["threads"] == "1"
+    assert settings["cudnn_deterministic"] == "True"
+    assert settings["cudnn_benchmark"] == "False"
     assert not [key for key, value in cube.attrs.items() if "/" in str(value)]
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from rdcompute.compute import compute
+from rdcompute.lock import RunLock
 from rdcompute.plan import make_plan
 from rdstats.cube import digest, open_cube
 from rdstats.errors import InputError
@@ -64,3 +65,18 @@ def test_other_data_are_no_extension(tiny_npz, make_grid, tmp_path):
 def test_extending_nothing_is_beginning(grid, tmp_path):
     summary = compute(grid(), tmp_path / "a.nc", device="cpu", extend=True)
     assert summary.n_done == len(make_plan(grid()).cells)
+
+
+def test_a_directory_that_another_process_uses_keeps_its_grid(grid, tmp_path):
+    small = compute(grid(), tmp_path / "a.nc", device="cpu")
+    manifest = small.run_dir / "run.json"
+    before = manifest.read_bytes()
+    lock = RunLock(small.run_dir).take()
+    try:
+        with pytest.raises(InputError, match="is in use by process"):
+            compute(grid(seeds=2), tmp_path / "a.nc", device="cpu", extend=True)
+    finally:
+        lock.release()
+    assert manifest.read_bytes() == before
+    compute(grid(seeds=2), tmp_path / "a.nc", device="cpu", extend=True)
+    assert manifest.read_bytes() != before

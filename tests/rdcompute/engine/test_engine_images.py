@@ -91,19 +91,19 @@ def test_every_dataset_is_decoded_once_and_gone_afterwards(cells, colour, tmp_pa
     assert len(loaded) == 2
 
 
-def test_recipes_that_need_other_parts_do_not_share(make_grid, tiny_npz, tmp_path):
-    one, two = tiny_npz("one"), tiny_npz("two")
-    grid = make_grid(
-        experiments=[{"dataset": [one, two], "arch": ["lenet", "resnet20"], "method": "sham"}],
-        training={"lenet": {"train_fraction": 0.5}, "resnet": {"augment": "crop-flip"}}, seeds=1,
-    )  # fmt: skip
-    plan = make_plan(grid)
+@pytest.mark.parametrize(
+    ("lenet", "shape"), [({"train_fraction": 0.5}, (27, 10, 10, 1)), ({"augment": "crop-flip"}, (54, 18, 18, 1))]
+)
+def test_recipes_that_need_other_parts_do_not_share(lenet, shape, make_grid, tiny_npz, tmp_path):
+    experiments = [{"dataset": [tiny_npz("one"), tiny_npz("two")], "arch": ["lenet", "resnet20"], "method": "sham"}]
+    plan = make_plan(make_grid(experiments=experiments, training={"lenet": lenet, "resnet": {}}, seeds=1))
     folder = tmp_path / "images"
     with shared_parts(folder, plan.cells, None):
         assert len(list(folder.iterdir())) == 4
         sizes = {(c.dataset_label, c.arch): parts_of(c, folder, None).train_images.shape for c in plan.cells}
-    assert sizes == {("one", "lenet"): (27, 10, 10, 1), ("two", "lenet"): (27, 10, 10, 1),
-                     ("one", "resnet20"): (54, 18, 18, 1), ("two", "resnet20"): (54, 18, 18, 1)}  # fmt: skip
+    plain = (54, 10, 10, 1)
+    assert sizes == {("one", "lenet"): shape, ("two", "lenet"): shape, ("one", "resnet20"): plain,
+                     ("two", "resnet20"): plain}  # fmt: skip
 
 
 def test_no_room_for_them_is_one_line(cells, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from rdcompute.compute import compute
 from rdcompute.journal import LOG, Journal, logged, logger, logging_to
 from rdcompute.plan import make_plan
-from rdcompute.runner import Silent
+from rdcompute.schedule import Silent
 from rdcompute.training import EpochReport
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (INFO|WARNING|ERROR) (.+)")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from rdcompute import lineage
-from rdcompute.compute import compute, retry
+from rdcompute.compute import assemble_run, compute, retry
 from rdcompute.lineage import beginning, check_replicates, initial_network, orphans
 from rdcompute.models import ARCHITECTURES, Architecture
 from rdcompute.plan import make_plan
@@ -105,6 +105,20 @@ def test_cells_made_from_another_dense_network_are_computed_again(grid, tmp_path
     twin = json.loads(run.cell_path(expected[0]).with_suffix(".json").read_text())
     assert twin["result"]["parent_id"] == "another"
     assert run.cell_path(expected[0]).with_suffix(".damaged").is_file()
+
+
+def test_assembling_alone_leaves_such_cells_out(grid, tmp_path):
+    whole = compute(grid, tmp_path / "cube.nc", device="cpu")
+    run = open_run(whole.run_dir)
+    dense = of_another_dense(run.directory, run.plan.cells)
+    for cell in run.plan.cells:  # nor is the readable twin believed
+        run.directory.cell_path(cell.key).with_suffix(".json").write_text("{}")
+    with pytest.warns(UserWarning, match="was made from another dense network than is there now; left out"):
+        assemble_run(run, tmp_path / "part.nc")
+    with open_cube(tmp_path / "part.nc") as cube:
+        status = cube["status"].sel({"seed": dense.seed}).values
+        assert sorted(status[np.isfinite(status)]) == [0, 0]
+        assert int((cube["status"] == 1).sum()) == 4
 
 
 def test_a_dense_network_lost_and_computed_to_the_same_bits_keeps_its_cells(grid, tmp_path):

@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
-from rdcompute.lock import HOLDER, RunLock
+from rdcompute.lock import HOLDER, LOCK, RunLock, _lock, holder
 from rdcompute.rundir import CellResult, RunDirectory, sweep
 from rdstats.errors import InputError
 from rdstats.files import create_temporary
@@ -95,3 +96,39 @@ def test_released_twice(run):
     started = time.monotonic()
     with RunLock(run.path).take():
         assert time.monotonic() - started < 5
+
+
+def test_who_holds_it(run, other):
+    assert holder(run.path) == f"process {other.pid} on {os.uname().nodename}"
+    other.send_signal(signal.SIGKILL)
+    other.wait()
+    assert holder(run.path) is None
+    assert holder(run.path / "not there") is None
+    with run.writing():
+        assert holder(run.path) == f"process {os.getpid()} on {os.uname().nodename}"
+
+
+def test_two_who_ask_do_not_take_each_other_for_the_holder(run):
+    with run.writing():
+        pass
+    with open(run.path / LOCK, "rb") as file:
+        _lock(file, shared=True)
+        assert holder(run.path) is None
+
+
+def test_asking_does_not_keep_a_writer_out(run):
+    stop = threading.Event()
+
+    def ask():
+        while not stop.wait(0.002):
+            holder(run.path)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    try:
+        for _ in range(50):
+            with run.writing():
+                pass
+    finally:
+        stop.set()
+        asking.join()

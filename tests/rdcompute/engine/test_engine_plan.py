@@ -213,6 +213,47 @@ def test_below_one_percent_kept_is_noted():
     assert plan_of(experiments=[{**experiment, "ratio": 10}]).notes == ()
 
 
+def test_random_masks_that_empty_a_layer_are_noted():
+    """54 of 58998 weights are the first layer's: it is empty in (1 - 1928/58998)^54 = 17% of masks, hardly in 1%."""
+    experiment = {"dataset": "digits", "arch": "lenet", "ratio": [10, 20]}
+    note = "lenet on digits at ratio 20: rp leaves a layer (conv1) with no weight in 17% of masks"
+    assert plan_of(experiments=[{**experiment, "method": ["sham", "rp"]}]).notes == (note,)
+    assert plan_of(experiments=[{**experiment, "method": ["sham", "mp"]}]).notes == ()
+    both = plan_of(experiments=[{**experiment, "method": "rp", "ratio": 50}]).notes
+    assert [note.partition("ratio 50")[2] for note in both] == [
+        " keeps 125 of 58998 prunable weights: networks may collapse",
+        ": rp leaves a layer (conv1, conv2) with no weight in 91% of masks",
+    ]
+
+
+def test_what_is_wrong_is_found_in_the_file(tmp_path, tiny_npz):
+    path = tmp_path / "grid.yaml"
+    own = "  - {dataset: digits, arch: lenet, method: [sham, mp], ratio: [2, 500]}\n"
+    path.write_text(f"name: a\nseeds: 2\nexperiments:\n{own}")
+    column = own.index("500") + 1
+    for grid in (load_grid(str(path)), load_grid(str(path)).scaled({"seeds": 1, "epochs": 0.5})):
+        with pytest.raises(InputError) as caught:
+            make_plan(grid)
+        assert str(caught.value).startswith(f"{path}:4:{column}: experiments.0: lenet on digits: ratio 500")
+    without = own.replace(", ratio: [2, 500]", "")
+    path.write_text(f"name: a\nseeds: 2\nratio:\n  - 2\n  - 500\nexperiments:\n{without}")
+    with pytest.raises(InputError, match=r"grid\.yaml:5:5: experiments\.0: lenet on digits: ratio 500"):
+        make_plan(load_grid(str(path)))
+    small = tiny_npz("small", size=8)
+    path.write_text(f"name: a\nseeds: 1\nexperiments:\n  - dataset: {small}\n    arch: lenet\n    method: sham\n")
+    with pytest.raises(InputError, match=r"grid\.yaml:5:5: experiments\.0: lenet on .*10x10 or larger"):
+        make_plan(load_grid(str(path)))
+
+
+def test_where_a_grid_stood_is_no_part_of_it():
+    grid = load_grid("smoke")
+    assert grid.place("experiments", 0) == "smoke:7:5: "
+    read = Grid.model_validate(grid.document())
+    assert read.place("experiments", 0) == ""
+    assert read == grid
+    assert read.resolved() == grid.resolved()
+
+
 def test_a_plan_in_words(make_grid):
     grid = make_grid(
         seeds=3,

@@ -1,20 +1,25 @@
 """The run directory: written whole or not at all, checked when read, never mixed with another grid's."""
 
+import hashlib
+import io
 import json
 import os
 import shutil
+import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from rdcompute import rundir
-from rdcompute.differences import describe_differences
+from rdcompute import cellfile, rundir
 from rdcompute.rundir import CellResult, RunDirectory
+from rdstats.differences import describe_differences
 from rdstats.errors import InputError
 from rdstats.files import write_atomically
 
 GRID = {"name": "a", "seeds": [0, 1], "training": {"lenet": {"momentum": 0.9}}}
 DATA = {"digits": "abc"}
+DATA_FOLDER = Path(__file__).parents[2] / "data"
 KEY, OTHER = "ab" * 16, "cd" * 16
 RESULT = CellResult(
     {"val_loss": 0.1, "kept_epoch": 2, "kept_weights": {"fc1": 3}},
@@ -105,6 +110,107 @@ def test_files_that_changed_places_are_damaged(run):
     assert run.load(OTHER).meta == {"val_loss": 9.0}
 
 
+@pytest.fixture
+def checked(monkeypatch):
+    """The keys whose checksums were taken."""
+    keys, real = [], cellfile.is_whole
+    monkeypatch.setattr(cellfile, "is_whole", lambda file, key: keys.append(key) or real(file, key))
+    return keys
+
+
+def test_a_checksum_is_taken_once_and_again_when_the_file_is_another_one(run, checked):
+    for _ in range(3):
+        assert run.has(KEY)
+        assert_same(run.load(KEY), RESULT)
+    assert checked == [KEY]
+    run.save(KEY, CellResult({"val_loss": 3.0}, {}), {})
+    assert run.load(KEY).meta == {"val_loss": 3.0}
+    assert checked == [KEY] * 2
+    damaged = bytearray(run.cell_path(KEY).read_bytes())
+    damaged[-30] ^= 1
+    run.cell_path(KEY).write_bytes(damaged)
+    os.utime(run.cell_path(KEY), (1, 1))  # clocks of file systems are coarse
+    with pytest.warns(UserWarning, match="was damaged"):
+        assert not run.has(KEY)
+
+
+def test_damage_after_the_checksum_was_taken_is_found_in_what_is_read(run):
+    """A disk that gives back other bytes than before changes neither length nor time of the file."""
+    path = run.cell_path(KEY)
+    assert run.has(KEY)
+    before = path.stat()
+    data = bytearray(path.read_bytes())
+    at = data.index(np.ones((2, 3), np.float32).tobytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert run.load(KEY, ("confusion",)).arrays.keys() == {"confusion"}
+    with pytest.warns(UserWarning, match="was damaged; set aside"):
+        assert run.load(KEY) is None
+    assert not run.has(KEY)
+
+
+def test_only_what_is_wanted_is_decoded(run, monkeypatch):
+    found = run.load(KEY, ("confusion", "prediction"))
+    assert found.meta == RESULT.meta
+    assert found.arrays.keys() == {"confusion"}
+    read = []
+    real = zipfile.ZipFile.read
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda file, name: read.append(name) or real(file, name))
+    run.load(KEY, ("confusion",))
+    assert sorted(read) == ["_meta.npy", "confusion.npy"]
+    assert run.load(KEY, ()).arrays == {}
+
+
+def test_weights_are_stored_as_they_are_and_the_rest_deflated(run):
+    header, payload = run.cell_path(KEY).read_bytes().split(b"\n", 1)
+    assert header.startswith(b"rd cell 1 ")
+    assert np.ones((2, 3), np.float32).tobytes() in payload
+    with np.load(io.BytesIO(payload), allow_pickle=False) as file:
+        assert {*file.files} == {"_meta", *RESULT.arrays}
+        for name, array in RESULT.arrays.items():
+            np.testing.assert_array_equal(file[name], array)
+    kinds = {member.filename: member.compress_type for member in zipfile.ZipFile(io.BytesIO(payload)).infolist()}
+    assert kinds == {
+        "_meta.npy": zipfile.ZIP_DEFLATED, "confusion.npy": zipfile.ZIP_DEFLATED,
+        "state/bn.n.npy": zipfile.ZIP_DEFLATED, "w.npy": zipfile.ZIP_STORED,
+    }  # fmt: skip
+
+
+def test_arrays_in_any_order_of_memory_come_back(run):
+    whole = np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4)
+    arrays = {"c": whole, "last": whole.transpose(0, 3, 1, 2), "f": np.asfortranarray(whole[0, 0]), "none": whole[:0]}
+    run.save(OTHER, CellResult({}, arrays), {})
+    found = run.load(OTHER)
+    assert_same(found, CellResult({}, arrays))
+    assert all(array.flags.writeable and array.flags.c_contiguous for array in found.arrays.values())
+
+
+def test_a_cell_written_by_the_first_version_is_read(run):
+    """Everything deflated, arrays in the order that they had in memory (np.savez_compressed, numpy 2.4)."""
+    key = "ef" * 16
+    run.cell_path(key).parent.mkdir()
+    shutil.copyfile(DATA_FOLDER / "cell_2026.cell", run.cell_path(key))
+    last = np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4).transpose(0, 3, 1, 2)
+    expected = {
+        "confusion": np.arange(4, dtype=np.int32).reshape(2, 2), "prediction": np.array([0, 1, 1], np.uint32),
+        "state/n": np.array(3), "state/w": np.arange(6, dtype=np.float32).reshape(2, 3), "state/c": last,
+    }  # fmt: skip
+    assert run.has(key)
+    assert_same(run.load(key), CellResult({"val_loss": 0.25, "kept_epoch": 2, "dense_id": "d"}, expected))
+
+
+def test_python_objects_are_not_read(run):
+    buffer = io.BytesIO()
+    np.savez(buffer, _meta=np.frombuffer(b"{}", np.uint8), x=np.array([{}], object))
+    payload = buffer.getvalue()
+    digest = hashlib.sha256(OTHER.encode() + payload).hexdigest().encode()
+    run.cell_path(OTHER).parent.mkdir()
+    run.cell_path(OTHER).write_bytes(b"rd cell 1 " + digest + b"\n" + payload)
+    with pytest.warns(UserWarning, match="was damaged"):
+        assert run.load(OTHER) is None
+
+
 def test_a_file_removed_behind_our_back_is_missing(run):
     assert run.has(KEY)
     run.cell_path(KEY).unlink()
@@ -154,6 +260,14 @@ def test_an_interruption_of_the_very_first_write_is_harmless(tmp_path, monkeypat
             RunDirectory.open(folder, GRID, DATA)
     (folder / ".run.json-12345678.part").write_bytes(b"half")
     assert RunDirectory.open(folder, GRID, DATA).manifest["grid"] == GRID
+
+
+def test_a_checkpoint_left_beside_its_finished_cell_is_swept(run):
+    for key in (KEY, OTHER):
+        run.save_checkpoint(key, RESULT)
+    with run.writing():
+        assert not run.checkpoint_path(KEY).exists()
+        assert run.checkpoint_path(OTHER).exists()
 
 
 def test_an_empty_folder_is_taken(tmp_path):

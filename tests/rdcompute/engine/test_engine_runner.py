@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 
 import rdcompute
-from rdcompute import runner
+from rdcompute import processes
 from rdcompute.compute import compute
 from rdcompute.plan import make_plan
+from rdcompute.processes import WorkerDiedError
 from rdcompute.rundir import RunDirectory
-from rdcompute.runner import Schedule, WorkerDiedError, run_cells
+from rdcompute.runner import run_cells
+from rdcompute.schedule import Schedule
 from rdcompute.training import EpochReport
 from rdstats.cube import digest, open_cube
 
@@ -121,7 +123,7 @@ def test_a_cell_that_kills_its_worker_twice_fails_and_the_rest_goes_on(grid, tmp
 
 
 def test_workers_that_cannot_begin_are_one_error(grid, tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "_work", dies_at_once)
+    monkeypatch.setattr(processes, "_work", dies_at_once)
     with pytest.raises(WorkerDiedError, match=r"cannot begin: one ended \(status 3\) before tiny lenet seed \d dense"):
         compute(grid, tmp_path / "cube.nc", device="cpu", n_workers=2)
     assert multiprocessing.active_children() == []
@@ -163,7 +165,7 @@ import multiprocessing, os, signal, sys
 from pathlib import Path
 from rdcompute.compute import compute
 from rdcompute.grid import load_grid
-from rdcompute.runner import Silent
+from rdcompute.schedule import Silent
 
 class Vanish(Silent):
     def finished(self, cell):

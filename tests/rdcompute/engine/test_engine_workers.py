@@ -6,7 +6,7 @@ import os
 import pytest
 import torch
 
-from rdcompute import runner, workers
+from rdcompute import processes, workers
 from rdcompute.compute import compute
 from rdcompute.workers import worker_devices
 from rdstats.errors import InputError
@@ -52,21 +52,21 @@ def test_wrong_numbers(wrong):
 
 
 def test_a_replacement_takes_the_place_of_the_one_that_died():
-    hands = [runner._Hand(None, None, place) for place in (0, 2)]
-    assert runner._free_place(hands) == 1
-    assert runner._free_place([]) == 0
+    hands = [processes._Hand(None, None, place) for place in (0, 2)]
+    assert processes._free_place(hands) == 1
+    assert processes._free_place([]) == 0
 
 
 def test_every_worker_is_told_its_own_device(tiny_npz, make_grid, tmp_path, monkeypatch):
     """The devices are the machine's only one here, under two names that are kept apart on the way."""
     seen = []
-    start = runner._start
+    start = processes._start
 
     def noted(job, place):
         seen.append(job.hows[place][1])
         return start(job, place)
 
-    monkeypatch.setattr(runner, "_start", noted)
+    monkeypatch.setattr(processes, "_start", noted)
     monkeypatch.setattr("rdcompute.compute.worker_devices", lambda *_: ("cpu", "cpu:0"))
     grid = make_grid(seeds=2, experiments=[{"dataset": tiny_npz(), "arch": "lenet", "method": "sham"}])
     summary = compute(grid, tmp_path / "a.nc", device="cpu", n_workers="auto")

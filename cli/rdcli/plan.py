@@ -1,0 +1,79 @@
+"""`rd plan`: what a grid will cost, before it is computed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from rdcli.compute import DataDir, PerDevice, Workers, devices_of, needs_torch
+
+if TYPE_CHECKING:
+    from rdcompute.grid import Grid
+
+
+FORMATS = ("text", "json")
+
+
+def plan(
+    grid: Annotated[str, typer.Argument(help="Grid file, or the name of a shipped grid.", metavar="FILE|NAME")],
+    run_dir: Annotated[
+        Path, typer.Option(help="Folder of finished cells, as rd compute has it.")
+    ] = Path("results.run"),
+    data_dir: DataDir = None,
+    workers: Workers = "1",
+    workers_per_device: PerDevice = 1,
+    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps")] = "auto",
+    scale: Annotated[
+        list[str] | None,
+        typer.Option(help="Shorten the grid: first N seeds, shares of epochs and training images.",
+                     metavar="seeds=N|epochs=F|train=F", show_default=False),
+    ] = None,
+    no_calibrate: Annotated[
+        bool, typer.Option("--no-calibrate", help="Time nothing: all but the durations, in an instant.")
+    ] = False,
+    format: Annotated[str, typer.Option(metavar="text|json", help="json: everything as numbers.")] = "text",
+) -> None:  # fmt: skip
+    """Print what a grid will cost: cells, trainings, epochs, kept weights, time and disk.
+
+    A few steps of every network are timed on the device, on as many workers at once as there will be. Cells that
+    are finished in the run folder cost nothing. Nothing is written.
+
+    Example: rd plan fashion.yaml --workers 2 --scale seeds=2
+    """
+    needs_torch("rd plan")
+    from rdcli.analyze import check
+    from rdcompute.grid import load_grid, parse_scale
+
+    check("--format", format, FORMATS)
+    wanted = load_grid(grid).scaled(parse_scale(scale or []))
+    show(wanted, run_dir, data_dir, (workers, workers_per_device), device, timed=not no_calibrate, format=format)
+
+
+def show(
+    grid: Grid,
+    run_dir: Path,
+    data_dir: Path | None,
+    workers: tuple[str, int],
+    device: str,
+    *,
+    timed: bool,
+    format: str = "text",
+) -> None:
+    """Print the cost of a grid; options as those of the command."""
+    import json
+
+    from rdcompute.describe import describe_forecast, forecast_record
+    from rdcompute.forecast import forecast
+    from rdcompute.plan import make_plan
+
+    devices = devices_of(workers, device)
+    found = forecast(
+        make_plan(grid, data_dir), devices, run_dir=run_dir, data_dir=data_dir, timed=timed,
+        tell=lambda line: typer.echo(line, err=True),
+    )  # fmt: skip
+    if format == "json":
+        typer.echo(json.dumps(forecast_record(found), indent=1))
+    else:
+        typer.echo("\n".join(describe_forecast(found)))

@@ -1,0 +1,155 @@
+"""What a grid will cost: cells, time and room, before anything is begun."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rdcompute import datasets
+from rdcompute.calibrate import Calibration, calibrate
+from rdcompute.disk import DiskUse, disk_use
+from rdcompute.estimate import Network, Timing, play
+from rdcompute.image_facts import image_facts
+from rdcompute.plan import Cell, Plan
+from rdcompute.rundir import RunDirectory
+from rdstats.differences import describe_differences
+
+
+@dataclass(frozen=True)
+class NetworkCost:
+    """What is left to do for one dataset and architecture.
+
+    Attributes
+    ----------
+    cells, epochs : that are not finished.
+    seconds_per_epoch, hours : None where it was not timed; hours of one core, or of one device that workers share.
+    reason : why it was not timed, "" where it was.
+    """
+
+    dataset: str
+    arch: str
+    cells: int
+    epochs: int
+    seconds_per_epoch: float | None
+    hours: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """The cost of a plan.
+
+    Attributes
+    ----------
+    run_dir, n_finished : where finished cells were looked for, and how many are there.
+    devices : the device of every worker that there will be.
+    networks : what each network costs.
+    seconds : wall-clock time of what was timed, from the start of the workers to the cube; None if nothing was.
+    disk : room that it takes.
+    unread : datasets that are not on this machine: neither timed nor counted on the disk.
+    notes : what else to know.
+    """
+
+    plan: Plan
+    run_dir: Path
+    n_finished: int
+    devices: tuple[str, ...]
+    networks: tuple[NetworkCost, ...]
+    seconds: float | None
+    disk: DiskUse
+    unread: tuple[str, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def hours(self) -> float | None:
+        """Return the hours of all networks that were timed, None if none was."""
+        timed = [network.hours for network in self.networks if network.hours is not None]
+        return sum(timed) if timed else None
+
+
+def forecast(
+    plan: Plan,
+    devices: Iterable[str],
+    *,
+    run_dir: Path,
+    data_dir: Path | None = None,
+    timed: bool = True,
+    tell: Callable[[str], object] = lambda text: None,
+) -> Forecast:
+    """Say what a plan costs; nothing is written but what is timed, in the system's temporary folder.
+
+    Parameters
+    ----------
+    devices : the device of every worker, see `rdcompute.workers.worker_devices`.
+    run_dir : cells that are finished there cost nothing; it need not be there.
+    timed : time a few steps of every network (`rdcompute.calibrate`); without it there is no time in the result.
+    tell : called with a line about work that may take a minute.
+
+    Raises
+    ------
+    InputError
+        A run directory that is something else, a dataset that is damaged.
+    """
+    finished, notes = _finished(plan, run_dir)
+    left = [cell for cell in plan.cells if cell.key not in finished]
+    devices = tuple(devices)[: max(1, len(left))]
+    present = {name: spec for name, spec in plan.datasets.items() if datasets.status(name, data_dir).present}
+    begun = time.perf_counter()
+    facts = image_facts(replace(plan, datasets=present), data_dir)
+    reading = time.perf_counter() - begun
+    found = None
+    if timed:
+        n = len({(cell.dataset, cell.arch) for cell in left if cell.dataset in present})
+        if n:
+            tell(f"timing a few steps of {n} network{'s' if n > 1 else ''}")
+        found = calibrate(left, devices, data_dir)
+    disk = disk_use(plan, left, facts, n_workers=len(devices), folder=run_dir)
+    if disk.free is not None and disk.free < disk.needed:
+        notes.append(f"{run_dir.absolute()}: its disk has less free than the rest needs")
+    networks, seconds = _durations(left, finished, devices, found)
+    if seconds is not None:
+        seconds += reading
+    unread = tuple(name for name in plan.datasets if name not in present)
+    return Forecast(
+        plan, run_dir, len(finished), devices, networks, seconds, disk, unread, (*plan.notes, *notes)
+    )  # fmt: skip
+
+
+def _finished(plan: Plan, run_dir: Path) -> tuple[set[str], list[str]]:
+    """Return the keys of finished cells, and what is wrong with the run directory for this plan."""
+    if not run_dir.exists() or (run_dir.is_dir() and not any(run_dir.iterdir())):
+        return set(), []
+    run = RunDirectory.existing(run_dir)
+    keys = {cell.key for cell in plan.cells}
+    grid = run.manifest.get("grid")
+    if grid != plan.grid.resolved() and not set(run.manifest.get("cells") or [""]) <= keys:
+        differences = "; ".join(describe_differences(grid, plan.grid.resolved(), limit=3))
+        return set(), [f"run directory {run_dir} belongs to a different grid: {differences}; rd compute refuses it"]
+    return {key for key in keys if run.cell_path(key).is_file()}, []
+
+
+def _durations(
+    left: list[Cell], finished: set[str], devices: tuple[str, ...], found: Calibration | None
+) -> tuple[tuple[NetworkCost, ...], float | None]:
+    timings = {name: t for name, t in found.timings.items() if isinstance(t, Timing)} if found else {}
+    cells = [cell for cell in left if (cell.dataset, cell.arch) in timings]
+    played = play(cells, finished, timings, len(devices))
+    sharing = max(Counter(devices).values()) if devices[0] != "cpu" else 1
+    networks: dict[Network, list[Cell]] = {}
+    for cell in left:
+        networks.setdefault((cell.dataset, cell.arch), []).append(cell)
+    costs = []
+    for name, own in networks.items():
+        timing = timings.get(name)
+        costs.append(NetworkCost(
+            own[0].dataset_label, own[0].arch, len(own), sum(cell.n_epochs for cell in own),
+            timing.epoch if timing else None,
+            played.busy[name] / 3600 / sharing if timing else None,
+            "" if timing else str(found.timings[name]) if found else "timing was switched off",
+        ))  # fmt: skip
+    if not timings or found is None:
+        return tuple(costs), None
+    return tuple(costs), played.wall + found.start_up

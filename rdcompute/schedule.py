@@ -1,0 +1,97 @@
+"""Which cell is computed next, and what is done when one is finished or failed, whoever computes it."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from rdcompute.plan import Cell
+from rdcompute.rundir import RunDirectory
+
+logger = logging.getLogger("rdcompute")
+"""Everything that is logged goes here; add a handler to see it."""
+
+How = tuple[Path | None, str, float, dict[str, Any]]
+"""Data folder, device, seconds between checkpoints, and what is recorded of all this in every cell."""
+
+CHECKPOINT_EVERY = 10.0
+"""Seconds between two checkpoints of a training: what a kill costs is at most that, or an epoch."""
+
+
+class Listener(Protocol):
+    """What a progress display is told."""
+
+    def started(self, cell: Cell) -> None: ...
+    def epoch(self, cell: Cell, report: Any) -> None: ...
+    def finished(self, cell: Cell) -> None: ...
+    def failed(self, cell: Cell, message: str) -> None: ...
+
+
+class Silent:
+    """A listener that does nothing."""
+
+    def started(self, cell: Cell) -> None: ...
+    def epoch(self, cell: Cell, report: Any) -> None: ...
+    def finished(self, cell: Cell) -> None: ...
+    def failed(self, cell: Cell, message: str) -> None: ...
+
+
+@dataclass
+class Schedule:
+    """Which cells are ready: every cell whose parent is finished, in the plan's order."""
+
+    waiting: list[Cell]
+    done: set[str]
+    failed: dict[str, str] = field(default_factory=dict)
+
+    def next_ready(self) -> Cell | None:
+        for i, cell in enumerate(self.waiting):
+            if cell.parent is None or cell.parent.key in self.done:
+                return self.waiting.pop(i)
+        return None
+
+    def fail(self, cell: Cell, message: str) -> list[tuple[Cell, str]]:
+        """Record a failure; return the cell and all that depend on it, which cannot run any more."""
+        self.failed[cell.key] = message
+        lost = [(cell, message)]
+        for child in [c for c in self.waiting if c.parent is not None and c.parent.key == cell.key]:
+            self.waiting.remove(child)
+            lost += self.fail(child, f"its dense network failed: {message}")
+        return lost
+
+
+@dataclass
+class Job:
+    """What all ways of running share."""
+
+    schedule: Schedule
+    run: RunDirectory
+    hows: list[How]
+    listener: Listener
+    fail_fast: bool
+
+    def next_cell(self) -> Cell | None:
+        """Return the next cell that can be computed; none after a failure that stops everything."""
+        return None if self.fail_fast and self.schedule.failed else self.schedule.next_ready()
+
+    def finished(self, cell: Cell) -> None:
+        self.schedule.done.add(cell.key)
+        if cell.is_dense:  # how far its children came with an earlier one that was damaged is of no use any more
+            for child in self.schedule.waiting:
+                if child.parent is not None and child.parent.key == cell.key:
+                    self.run.checkpoint_path(child.key).unlink(missing_ok=True)
+        self.listener.finished(cell)
+
+    def failed(self, cell: Cell, error: str, trace: str) -> None:
+        """Record a failure, and that of all cells that needed this one."""
+        for lost, message in self.schedule.fail(cell, error):
+            self.run.save_failure(lost.key, lost.content(), message, trace)
+            self.listener.failed(lost, message)
+
+
+def describe_error(error: BaseException) -> tuple[str, str]:
+    """Return an error as one line, and with its traceback."""
+    return f"{type(error).__name__}: {error}", "".join(traceback.format_exception(error))

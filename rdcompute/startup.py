@@ -1,0 +1,50 @@
+"""How worker processes come into being: forked from a clean process that has imported what they all need."""
+
+from __future__ import annotations
+
+import multiprocessing
+import multiprocessing.context
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_IMPORTED = ["rdcompute.execute", "rdcompute.stopwatch", "torch._dynamo"]
+"""Imported once for all workers, seconds of work and hundreds of MiB that they share; the first optimizer of a process
+imports the last of them."""
+
+
+def worker_context() -> multiprocessing.context.ForkServerContext | multiprocessing.context.SpawnContext:
+    """Return a fork server where there is one, so that workers begin at once and share what is imported, else spawn.
+
+    The server is a process of its own that never computes: nothing of this process, no thread, no GPU, is inherited.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():  # pragma: no cover
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_IMPORTED)
+    return context
+
+
+def warm_up() -> None:
+    """Start the server now, so that it imports while this process does something else."""
+    if worker_context().get_start_method() == "forkserver":
+        from multiprocessing import forkserver
+
+        with deaf_to_ctrl_c():
+            forkserver.ensure_running()
+
+
+@contextmanager
+def deaf_to_ctrl_c() -> Iterator[None]:
+    """Let a process started in the block never see Ctrl-C, not while it imports either; here it only waits."""
+    if not hasattr(signal, "pthread_sigmask"):  # pragma: no cover
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # starting it lifts the block
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
