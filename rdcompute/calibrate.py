@@ -15,7 +15,7 @@ from typing import Any
 from rdcompute.estimate import Network, Timing, mean_timing, needs_gradient
 from rdcompute.plan import Cell
 from rdcompute.processes import end_with_parent
-from rdcompute.startup import deaf_to_ctrl_c, worker_context
+from rdcompute.startup import start, worker_context
 
 Found = dict[Network, Timing | str]
 """Timings; a text where there is none says why."""
@@ -117,15 +117,14 @@ def _in_processes(samples: list[Sample], devices: Sequence[str], data_dir: Path 
     pipes: list[Connection] = []
     begun = time.perf_counter()
     try:
-        with deaf_to_ctrl_c():
-            for device in devices:
-                ours, theirs = context.Pipe()
-                arguments = (theirs, barrier, samples, device, data_dir)
-                process: BaseProcess = context.Process(target=_work, args=arguments, daemon=True)
-                process.start()
-                theirs.close()
-                processes.append(process)
-                pipes.append(ours)
+        for device in devices:
+            ours, theirs = context.Pipe()
+            arguments = (theirs, barrier, samples, device, data_dir)
+            process: BaseProcess = context.Process(target=_work, args=arguments, daemon=True)
+            start(process)
+            theirs.close()
+            processes.append(process)
+            pipes.append(ours)
         ready = _collect(pipes)
         start_up = time.perf_counter() - begun
         found = _collect(pipes) if ready is not None else None

@@ -18,7 +18,7 @@ from rdcompute.plan import Cell
 from rdcompute.provenance import determinism
 from rdcompute.rundir import RunDirectory, StorageError
 from rdcompute.schedule import How, Job, describe_error, logger
-from rdcompute.startup import deaf_to_ctrl_c, worker_context
+from rdcompute.startup import start, worker_context
 
 if TYPE_CHECKING:
     from rdcompute.execute import Worker
@@ -164,8 +164,7 @@ def _start(job: Job, place: int) -> _Hand:
     held, lifeline = context.Pipe()
     arguments = (theirs, lifeline, job.run, job.hows[place])
     process = context.Process(target=_work, args=arguments, daemon=True)
-    with deaf_to_ctrl_c():
-        process.start()
+    start(process)
     theirs.close()
     lifeline.close()
     hand = _Hand(ours, process, place)

@@ -7,6 +7,7 @@ import multiprocessing.context
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 
 _IMPORTED = ["rdcompute.execute", "rdcompute.stopwatch", "torch._dynamo"]
 """Imported once for all workers, seconds of work and hundreds of MiB that they share; the first optimizer of a process
@@ -30,12 +31,22 @@ def warm_up() -> None:
     if worker_context().get_start_method() == "forkserver":
         from multiprocessing import forkserver
 
-        with deaf_to_ctrl_c():
+        with _deaf_to_ctrl_c():
             forkserver.ensure_running()
 
 
+def start(process: BaseProcess) -> None:
+    """Start a worker process that never sees Ctrl-C, not while it imports either."""
+    if worker_context().get_start_method() == "forkserver":
+        warm_up()  # workers inherit its deafness; waiting for it to answer can be interrupted here
+        process.start()
+    else:  # pragma: no cover
+        with _deaf_to_ctrl_c():
+            process.start()
+
+
 @contextmanager
-def deaf_to_ctrl_c() -> Iterator[None]:
+def _deaf_to_ctrl_c() -> Iterator[None]:
     """Let a process started in the block never see Ctrl-C, not while it imports either; here it only waits."""
     if not hasattr(signal, "pthread_sigmask"):  # pragma: no cover
         yield

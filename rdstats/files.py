@@ -73,7 +73,7 @@ def why_not_written(path: Path, temporary: Path, error: Exception) -> OSError | 
         error = reason
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EIO):
         return OSError(error.errno, error.strerror, str(path))
-    reason_given = error.strerror if isinstance(error, OSError) else str(error)
+    reason_given = (error.strerror if isinstance(error, OSError) else "") or str(error)
     return InputError(f"cannot write {path}: {reason_given}; what was there before is untouched")
 
 
