@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from rdcompute.provenance import now
 from rdcompute.rundir import CellResult, RunDirectory
 
 State = dict[str, Tensor]
@@ -49,19 +50,26 @@ class Checkpoint(Protocol):
 class CellCheckpoint:
     """The checkpoint of a cell in a run directory: one checked file, replaced whole, gone when the cell is done."""
 
-    def __init__(self, run: RunDirectory, key: str, every: float) -> None:
-        self._run, self._key, self._every = run, key, every
+    def __init__(self, run: RunDirectory, key: str, every: float, parent_id: str = "") -> None:
+        self._run, self._key, self._every, self._parent_id = run, key, every, parent_id
         self._last = time.monotonic()
+        self.began, self.earlier = now(), 0.0
+        """When the training began, and the seconds of epochs that an earlier process computed."""
 
     def load(self) -> Progress | None:
-        """Return where an earlier process was; None to start anew, also where its file is damaged."""
+        """Return where an earlier process was; None to start anew.
+
+        That is so where its file is damaged, too, or tells of a copy of another dense network than `parent_id`.
+        """
         found = self._run.load_checkpoint(self._key)
-        if found is None:
+        if found is None or found.meta.get("parent_id") != self._parent_id:
             return None
         try:
-            return _progress(found)
+            progress = _progress(found)
+            self.began, self.earlier = found.meta["began"], sum(report.seconds for report in progress.history)
         except (KeyError, TypeError):  # another version's: it is only a shorter way
             return None
+        return progress
 
     def due(self) -> bool:
         """Return whether enough time has passed since the last checkpoint, or the beginning."""
@@ -75,6 +83,8 @@ class CellCheckpoint:
             "kept_epoch": progress.kept_epoch,
             "val_loss": progress.val_loss,
             "history": [asdict(report) for report in progress.history],
+            "parent_id": self._parent_id,
+            "began": self.began,
         }
         self._run.save_checkpoint(self._key, CellResult(meta, arrays))
         self._last = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,16 @@ from rdcompute.assemble import assemble
 from rdcompute.grid import Grid
 from rdcompute.image_facts import ImageFacts, checksums, image_facts
 from rdcompute.journal import Journal, logged
-from rdcompute.lineage import check_replicates, orphans
-from rdcompute.manifest import described_networks, known_networks
-from rdcompute.output import check_output
+from rdcompute.lineage import Identities, check_replicates, identities, orphans
+from rdcompute.manifest import DamagedManifestError, described_networks, known_networks
+from rdcompute.output import check_output, default_run_dir
 from rdcompute.plan import Cell, Plan, make_plan
 from rdcompute.provenance import described, now
 from rdcompute.rundir import RunDirectory
-from rdcompute.runner import finished_cells, run_cells
+from rdcompute.runner import run_cells
 from rdcompute.runs import Run, failed_cells
 from rdcompute.schedule import CHECKPOINT_EVERY, Listener, logger
+from rdcompute.storage import cannot_write_cube
 from rdcompute.underway import UnderWay
 from rdcompute.workers import check_device_name, worker_devices
 from rdstats.differences import describe_differences
@@ -28,7 +29,13 @@ from rdstats.errors import InputError
 
 @dataclass(frozen=True)
 class Summary:
-    """What a run has: the cube, its directory, and its cells (failed: key -> message)."""
+    """What a run has: the cube, its directory, and its cells.
+
+    Attributes
+    ----------
+    failed, failures : messages, by key and by what the cell is.
+    kept : whether the cube that was there is kept, as it holds more finished cells.
+    """
 
     output: Path
     run_dir: Path
@@ -36,6 +43,8 @@ class Summary:
     n_done: int
     n_reused: int
     failed: dict[str, str]
+    failures: dict[str, str] = field(default_factory=dict)
+    kept: bool = False
 
 
 def compute(
@@ -71,8 +80,8 @@ def compute(
         Wrong input; nothing was written.
     """
     check_device_name(device)
-    run_dir = run_dir or output.with_suffix(".run")
-    manifest = RunDirectory.existing(run_dir).manifest if (run_dir / "run.json").is_file() else {}
+    run_dir = run_dir or default_run_dir(output)
+    manifest = _manifest(run_dir)
     plan = make_plan(grid, data_dir, known_networks(manifest))
     devices = worker_devices("cpu", n_workers, workers_per_device)
     if not _seem_finished(plan, run_dir):  # else torch, seconds to import, may not be needed
@@ -90,21 +99,43 @@ def compute(
     started = now()
     with run.writing(), logged(run_dir):
         target.sweep()
-        there = finished_cells(plan, run)
+        there = _without_orphans(plan, run, identities(plan.cells, run))
         n_reused = len(there)
         if n_reused < len(plan.cells):
             devices = _devices(device, n_workers, workers_per_device)
-        _begin(plan, run, facts, n_reused, devices)
+        _log_beginning(plan, n_reused, devices)
+        check_replicates(plan, there, lambda cell: facts[cell.dataset].n_train(cell))
         failed = _run_all(
             plan, run, there, data_dir=data_dir, devices=devices,
             listener=listener(plan, n_reused) if listener else None, order=order, fail_fast=fail_fast,
             checkpoint_every=checkpoint_every,
         )  # fmt: skip
-        target.check_no_loss(run_dir, _n_compressed(plan, run))
+        target = check_output(output, grid, smaller=manifest.get("grid") if extend else None)  # hours may have passed
+        target.check_same_data(found)
+        if failed and _n_compressed(plan, run) < target.n_done:
+            logger.warning("cube %s holds more finished cells and is kept", output)
+            return Summary(output, run_dir, len(plan.cells), 0, n_reused, failed, _failures(plan, failed), kept=True)
         provenance = {"started": started, "n_workers": len(devices), "datasets": found}
-        n_done = assemble(plan, run, facts, output, device=devices[0], provenance=provenance)
+        try:
+            n_done = assemble(plan, run, facts, output, device=devices[0], provenance=provenance)
+        except OSError as error:
+            raise cannot_write_cube(output, run_dir, error) from error
         logger.info("cube %s: %d of %d cells, %d failed", output, n_done, len(plan.cells), len(failed))
-    return Summary(output, run_dir, len(plan.cells), n_done, n_reused, failed)
+    return Summary(output, run_dir, len(plan.cells), n_done, n_reused, failed, _failures(plan, failed))
+
+
+def _manifest(run_dir: Path) -> dict[str, Any]:
+    """Return what a run directory says it is; nothing where there is none, or its word cannot be taken."""
+    if not (run_dir / "run.json").is_file():
+        return {}
+    try:
+        return RunDirectory.existing(run_dir).manifest
+    except DamagedManifestError:
+        return {}
+
+
+def _failures(plan: Plan, failed: Mapping[str, str]) -> dict[str, str]:
+    return {cell.title: failed[cell.key] for cell in plan.cells if cell.key in failed}
 
 
 def _devices(device: str, n_workers: int | str, per_device: int) -> tuple[str, ...]:
@@ -119,40 +150,47 @@ def _seem_finished(plan: Plan, run_dir: Path) -> bool:
     return all(run.cell_path(cell.key).is_file() for cell in plan.cells)
 
 
-def _begin(
-    plan: Plan, run: RunDirectory, facts: Mapping[str, ImageFacts], n_reused: int, devices: tuple[str, ...]
-) -> None:
-    """Log the beginning; refuse replicates that are none."""
+def _log_beginning(plan: Plan, n_reused: int, devices: tuple[str, ...]) -> None:
     logger.info(
         "grid %s: %d of %d cells are finished; %s", plan.grid.name, n_reused, len(plan.cells),
         "; ".join(f"{name} {value}" for name, value in described(devices).items()),
     )  # fmt: skip
-    check_replicates(plan, run, lambda cell: facts[cell.dataset].n_train(cell))
 
 
 def _run_all(
-    plan: Plan, run: RunDirectory, there: set[str], *, devices: tuple[str, ...], listener: Listener | None, **how: Any
+    plan: Plan, run: RunDirectory, there: Identities, *, devices: tuple[str, ...], listener: Listener | None, **how: Any
 ) -> dict[str, str]:
-    """Run all cells that are not finished; those that were made from another dense network, once more."""
+    """Run all cells that are not finished, and those that lost their dense network to one with other bits."""
     under_way = UnderWay(run.path, len(devices), listener)
     try:
         how |= {"devices": devices, "listener": Journal(under_way)}
         failed = run_cells(plan, run, finished=there, **how)
-        return run_cells(plan, run, **how) if _set_aside_orphans(plan, run) else failed
+        stranded = [cell for cell in plan.cells if cell.parent and cell.key in there and cell.parent.key not in there]
+        if stranded:  # their dense network had to be computed again
+            parents = dict.fromkeys(cell.parent for cell in stranded if cell.parent is not None)
+            known = identities([*parents, *stranded], run)
+            kept = _without_orphans(replace(plan, cells=(*parents, *stranded)), run, known)
+            again = [cell for cell in stranded if cell.key in known and cell.key not in kept]
+            if again:
+                failed |= run_cells(replace(plan, cells=(*parents, *again)), run, **how)
+        return failed
     finally:
         under_way.close()
 
 
-def _set_aside_orphans(plan: Plan, run: RunDirectory) -> int:
-    found = orphans(plan, run)
-    for cell in found:
-        run.set_aside(cell.key, "was made from another dense network than the one that is there now")
-    return len(found)
+def _without_orphans(plan: Plan, run: RunDirectory, known: Identities) -> Identities:
+    """Set aside finished cells that were made from another dense network; return the others."""
+    lost = orphans(plan.cells, known)
+    for cell in lost:
+        run.set_aside(cell.key, "was made from another dense network than the one that is there now", ".orphan")
+    return {key: known[key] for key in known.keys() - {cell.key for cell in lost}}
 
 
 def _n_compressed(plan: Plan, run: RunDirectory) -> int:
-    """Return how many finished cells a cube of the run has: with the dense network that each belongs to."""
-    here = finished_cells(plan, run)
+    """Return how many compressed networks a cube of the run has: those with the dense network each was made from."""
+    known = identities(plan.cells, run)
+    lost = {cell.key for cell in orphans(plan.cells, known)}
+    here = known.keys() - lost
     return sum(cell.key in here and cell.parent.key in here for cell in plan.cells if cell.parent is not None)
 
 
@@ -167,7 +205,8 @@ def assemble_run(run: Run, output: Path, *, data_dir: Path | None = None) -> Sum
     target = check_output(output, run.grid)
     facts, found = _images_of(run, data_dir)
     target.check_same_data(found)
-    target.check_no_loss(run.directory.path, _n_compressed(run.plan, run.directory))
+    if target.n_done:
+        target.check_no_loss(run.directory.path, _n_compressed(run.plan, run.directory))
     provenance = {"started": now(), "datasets": found}
     n_done = assemble(run.plan, run.directory, facts, output, device="", provenance=provenance)
     failed = {cell.key: message for cell, message in failed_cells(run)}
@@ -208,15 +247,18 @@ def retry(
     with run.directory.writing(), logged(run.directory.path):
         here = [cell for cell in run.plan.cells if cell.key in wanted]
         part = replace(run.plan, cells=tuple(here))
-        there = finished_cells(part, run.directory)
+        known = identities(run.plan.cells, run.directory)
+        check_replicates(run.plan, known, lambda cell: facts[cell.dataset].n_train(cell))
+        there = {key: known[key] for key in known.keys() & wanted.keys()}
         n_reused = len(there)
-        _begin(run.plan, run.directory, facts, n_reused, devices)
+        _log_beginning(run.plan, len(known), devices)
         failed = _run_all(
             part, run.directory, there, data_dir=data_dir, devices=devices,
             listener=listener(part, n_reused) if listener else None,
         )  # fmt: skip
     n_done = sum(run.directory.has(cell.key) for cell in run.plan.cells)
-    return Summary(run.directory.path, run.directory.path, len(run.plan.cells), n_done, n_reused, failed)
+    failures = _failures(run.plan, failed)
+    return Summary(run.directory.path, run.directory.path, len(run.plan.cells), n_done, n_reused, failed, failures)
 
 
 def _images_of(run: Run, data_dir: Path | None) -> tuple[dict[str, ImageFacts], dict[str, str]]:

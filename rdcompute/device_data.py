@@ -48,6 +48,7 @@ class DeviceData:
     normalize: Normalize
     crop_flip: bool
     root_seed: int
+    n_classes: int
 
     @classmethod
     def load(
@@ -76,13 +77,19 @@ class DeviceData:
         tensors = {name: torch.from_numpy(np.ascontiguousarray(getattr(parts, name))).to(device) for name in ARRAYS}
         return cls(
             parts.name, train_pixels=tensors.pop("train_images"), **tensors, normalize=normalize,
-            crop_flip=parts.padded, root_seed=root_seed,
+            crop_flip=parts.padded, root_seed=root_seed, n_classes=parts.n_classes,
         )  # fmt: skip
 
     @property
     def train_images(self) -> Tensor:
         """Return the training images as they are in the dataset, (N, H, W, C)."""
         return self.train_pixels[:, PAD:-PAD, PAD:-PAD] if self.crop_flip else self.train_pixels
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Return (channels, height, width)."""
+        height, width, channels = self.test_images.shape[1:]
+        return channels, height, width
 
     @property
     def n_train(self) -> int:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
-from itertools import combinations
+from functools import lru_cache
 
-MOST_LAYERS = 12
-"""Layers, the smallest ones, that are counted together; the others are never empty unless these nearly always are."""
+_NEARLY_ALWAYS = 20.0
+"""Empty layers to be expected from which on none has a probability below exp(-20), as layers that have weights are
+negatively associated; below, terms of at most exp(20) cancel, which float64 has the digits for."""
+_NEVER = 1e-15
+"""Layers this rarely empty make no difference."""
 
 
 def empty_probability(layers: Mapping[str, int], kept: int) -> float:
     r"""Return the probability that a uniformly random mask of `kept` weights leaves at least one layer empty.
 
-    Inclusion and exclusion over the sets S of layers: \sum_S (-1)^{|S|+1} C(n - n_S, k) / C(n, k), with n all
-    weights, n_S those of the layers in S, and k the weights kept.  Of more than `MOST_LAYERS` layers the smallest
-    ones are counted, which gives a lower bound.
+    Inclusion and exclusion over the sets S of layers: 1 - \sum_S (-1)^{|S|} C(n - n_S, k) / C(n, k), with n all
+    weights, n_S those of the layers in S, and k the weights kept.  Sets of equal n_S are counted together, of which
+    there are few, as most layers of a network have one of a few sizes.
 
     Parameters
     ----------
@@ -27,13 +31,27 @@ def empty_probability(layers: Mapping[str, int], kept: int) -> float:
     >>> round(empty_probability({"a": 1, "b": 3}, 2), 12)  # 3 of the 6 masks miss a; none misses b
     0.5
     """
-    n = sum(layers.values())
-    smallest = sorted(layers.values())[:MOST_LAYERS]
-    total = 0.0
-    for size in range(1, len(smallest) + 1):
-        sign = 1 if size % 2 else -1
-        total += sign * math.fsum(_missed(n, sum(chosen), kept) for chosen in combinations(smallest, size))
-    return min(1.0, max(0.0, total))
+    return _empty(tuple(sorted(Counter(layers.values()).items())), kept)
+
+
+@lru_cache(256)
+def _empty(sizes: tuple[tuple[int, int], ...], kept: int) -> float:
+    n = sum(size * number for size, number in sizes)
+    expected = math.fsum(number * _missed(n, size, kept) for size, number in sizes)
+    if expected > _NEARLY_ALWAYS:
+        return 1.0
+    signed = {0: 1}  # n_S -> number of sets S, those with an odd number of layers counted negative
+    for size, number in sizes:
+        if number * _missed(n, size, kept) < _NEVER:
+            continue
+        together: dict[int, int] = {}
+        for n_set, count in signed.items():
+            for j in range(min(number, (n - kept - n_set) // size) + 1):
+                larger = n_set + j * size
+                together[larger] = together.get(larger, 0) + count * math.comb(number, j) * (-1) ** j
+        signed = together
+    full = math.fsum(count * _missed(n, n_set, kept) for n_set, count in signed.items() if count)
+    return min(1.0, max(0.0, 1.0 - full))
 
 
 def empty_layers(layers: Mapping[str, int], kept: int, above: float) -> list[str]:

@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from rdcompute import datasets
 from rdcompute.checkpoint import CellCheckpoint, EpochReport
 from rdcompute.criteria import CRITERIA, is_control
 from rdcompute.criteria.gradient import training_gradient
@@ -82,10 +81,11 @@ class Worker:
 
     def execute(self, cell: Cell, on_epoch: OnEpoch | None = None) -> None:
         """Compute a cell and store its result in the run directory."""
-        started, begun = time.perf_counter(), now()
+        started = time.perf_counter()
         data = self._device_data(cell)
-        meta, arrays = (self._dense if cell.is_dense else self._compressed)(cell, data, on_epoch)
-        meta |= {"seconds": time.perf_counter() - started, "started": begun, "ended": now(), "made": self.made}
+        meta, arrays, checkpoint = (self._dense if cell.is_dense else self._compressed)(cell, data, on_epoch)
+        seconds = checkpoint.earlier + time.perf_counter() - started
+        meta |= {"seconds": seconds, "started": checkpoint.began, "ended": now(), "made": self.made}
         self.run.save(cell.key, CellResult(meta, arrays), cell.content())
 
     def _device_data(self, cell: Cell) -> DeviceData:
@@ -100,50 +100,48 @@ class Worker:
         return self._data[key]
 
     def _model(self, cell: Cell, data: DeviceData) -> nn.Module:
-        model = initial_network(cell, *self._shape(cell))
+        model = initial_network(cell, data.n_classes, data.image_shape)
         return model.to(self.device).to(memory_format=MEMORY_FORMATS[cell.settings.memory_format])
 
-    def _shape(self, cell: Cell) -> tuple[int, tuple[int, int, int]]:
-        spec = datasets.dataset_spec(cell.dataset, self.data_dir)
-        return spec.n_classes, spec.image_shape
-
-    def _parameters(self, cell: Cell) -> ParameterCounts:
+    def _parameters(self, cell: Cell, data: DeviceData) -> ParameterCounts:
         name = (cell.dataset, cell.arch)
         if name not in self._counts:
-            self._counts[name] = parameter_counts(cell.arch, *self._shape(cell))
+            self._counts[name] = parameter_counts(cell.arch, data.n_classes, data.image_shape)
         return self._counts[name]
 
     def _dense(self, cell: Cell, data: DeviceData, on_epoch: OnEpoch | None) -> Any:
+        checkpoint = CellCheckpoint(self.run, cell.key, self.checkpoint_every)
         model = self._model(cell, data)
         first = beginning(cell, model, data.n_train)
         result = fit(
             model, data, cell.settings.train, cell.settings,
             stream_name=stream_name(cell, "dense"), on_epoch=on_epoch,
-            checkpoint=CellCheckpoint(self.run, cell.key, self.checkpoint_every),
+            checkpoint=checkpoint,
         )  # fmt: skip
         meta, arrays = self._evaluate(cell, model, data, result)
         state = {name: tensor.cpu().numpy() for name, tensor in result.state.items()}
         meta |= {**first, "dense_id": content_hash(state)}
-        return meta, {**arrays, **{f"state/{name}": array for name, array in state.items()}}
+        return meta, {**arrays, **{f"state/{name}": array for name, array in state.items()}}, checkpoint
 
     def _compressed(self, cell: Cell, data: DeviceData, on_epoch: OnEpoch | None) -> Any:
         assert cell.parent is not None
         model = self._model(cell.parent, data)
         parent_id = load_state(model, self.run, cell.parent.key)
+        checkpoint = CellCheckpoint(self.run, cell.key, self.checkpoint_every, parent_id)
         masks = self._masks(cell, model, data)
         result = fit(
             model, data, cell.settings.finetune, cell.settings,
             stream_name=stream_name(cell, "finetune"),
             masks={name: torch.from_numpy(mask) for name, mask in masks.items()}, on_epoch=on_epoch,
-            checkpoint=CellCheckpoint(self.run, cell.key, self.checkpoint_every),
+            checkpoint=checkpoint,
         )  # fmt: skip
         meta, arrays = self._evaluate(cell, model, data, result)
         kept = {name: int(mask.sum()) for name, mask in masks.items()}
-        counts = self._parameters(cell)
+        counts = self._parameters(cell, data)
         n_masked = sum(mask.size for mask in masks.values()) - sum(kept.values())
         meta |= {"kept_weights": kept, "achieved_ratio": counts.total / (counts.total - n_masked)}
         meta["parent_id"] = parent_id
-        return meta, arrays
+        return meta, arrays, checkpoint
 
     def _evaluate(self, cell: Cell, model: nn.Module, data: DeviceData, result: Fit) -> Any:
         """Put the kept state into `model` and read the test set, once."""
@@ -156,8 +154,7 @@ class Worker:
             "loss": [report.loss for report in result.history],
             "val_losses": [report.val_loss for report in result.history],
         }
-        n_classes = self._shape(cell)[0]
-        confusion = confusion_matrix(labels, predictions, n_classes).astype(np.int32)
+        confusion = confusion_matrix(labels, predictions, data.n_classes).astype(np.int32)
         return meta, {"confusion": confusion, "prediction": predictions.astype(np.uint32)}
 
     def _masks(self, cell: Cell, model: nn.Module, data: DeviceData) -> dict[str, NDArray[np.bool_]]:
@@ -170,7 +167,7 @@ class Worker:
         gradient = self._training_gradient(cell, model, data) if criterion.needs_gradient else None
         name = f"mask/{cell.seed}/{cell.dataset_label}/{cell.arch}/{cell.method}/{cell.ratio:g}"
         scores = criterion.score(theta, gradient, cell.settings.weight_decay, stream(cell.root_seed, name))
-        counts = self._parameters(cell)
+        counts = self._parameters(cell, data)
         k = kept_count(counts, cell.ratio, cell.settings.ratio_accounting)
         return split_mask(top_k_mask(scores, np.abs(theta), k), shapes)
 

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,7 @@ class ImageParts:
     train_labels, holdout_labels, test_labels : int64 (N,).
     mean, std : of each channel, of images scaled to 0..1.
     padded : whether random crops are taken of the training images.
+    n_classes : of the dataset, there may be more than the labels have.
     """
 
     name: str
@@ -53,6 +55,7 @@ class ImageParts:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     padded: bool
+    n_classes: int
 
     @classmethod
     def split(
@@ -79,14 +82,15 @@ class ImageParts:
             data.mean,
             data.std,
             padded,
+            data.n_classes,
         )
 
     def save(self, folder: Path) -> None:
         """Write every array as a file of its own into a new folder."""
         folder.mkdir(parents=True)
         for name in ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(self, name))
-        rest = {"name": self.name, "mean": self.mean, "std": self.std, "padded": self.padded}
+            _write_array(folder / f"{name}.npy", getattr(self, name))
+        rest = {name: getattr(self, name) for name in ("name", "mean", "std", "padded", "n_classes")}
         (folder / _DESCRIPTION).write_text(json.dumps(rest))
 
     @classmethod
@@ -99,6 +103,13 @@ class ImageParts:
         rest |= {"mean": tuple(rest["mean"]), "std": tuple(rest["std"])}
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="c", allow_pickle=False) for name in ARRAYS}
         return cls(**arrays, **rest)
+
+
+def _write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
+    """Write an array as `np.save` does, which cannot say why a disk refuses it."""
+    with open(path, "wb") as file:
+        np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+        file.write(np.ascontiguousarray(array).data)
 
 
 def n_training(n_images: int, n_classes: int, train_fraction: float = 1.0) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,13 +57,31 @@ def beginning(cell: Cell, network: nn.Module, n_train: int) -> dict[str, str]:
     return {"init_id": content_hash(state), "order_id": order_id}
 
 
-def check_replicates(plan: Plan, run: RunDirectory, n_train: Callable[[Cell], int]) -> None:
+Identities = dict[str, dict[str, str]]
+"""What finished cells say of themselves, by key: `init_id` and `order_id`, `dense_id`, `parent_id`; "" for none."""
+
+
+def identities(cells: Iterable[Cell], run: RunDirectory) -> Identities:
+    """Read what the finished cells among `cells` are, from their checked files; damaged ones are set aside."""
+    found: Identities = {}
+    for cell in cells:
+        result = run.load(cell.key, only=())
+        if result is not None:
+            found[cell.key] = {name: str(result.meta.get(name, "")) for name in _NAMES}
+    return found
+
+
+_NAMES = ("init_id", "order_id", "dense_id", "parent_id")
+
+
+def check_replicates(plan: Plan, known: Identities, n_train: Callable[[Cell], int]) -> None:
     """Refuse two seeds whose dense networks begin with equal weights, or learn in the same order, at first.
 
     Finished networks say what they began with; the others are built for it here, before anything is trained.
 
     Parameters
     ----------
+    known : finished cells.
     n_train : number of images that a cell trains on.
 
     Raises
@@ -76,15 +94,15 @@ def check_replicates(plan: Plan, run: RunDirectory, n_train: Callable[[Cell], in
     for cell in plan.cells:
         if not cell.is_dense:
             continue
-        known = run.readable(cell.key)
-        if not known.get("init_id"):
+        own = known.get(cell.key, {})
+        if not own.get("init_id"):
             spec = plan.datasets[cell.dataset]
             network = initial_network(cell, spec.n_classes, spec.image_shape)
-            known = beginning(cell, network, n_train(cell))
+            own = beginning(cell, network, n_train(cell))
         for what, words in _SAME.items():
-            if not known.get(what):
+            if not own.get(what):
                 continue
-            other = seen.setdefault((cell.dataset_label, cell.arch, what, known[what]), cell.seed)
+            other = seen.setdefault((cell.dataset_label, cell.arch, what, own[what]), cell.seed)
             if other != cell.seed:
                 raise InputError(
                     f"{cell.dataset_label} {cell.arch}: seeds {other} and {cell.seed} begin with {words}, so they are "
@@ -92,15 +110,16 @@ def check_replicates(plan: Plan, run: RunDirectory, n_train: Callable[[Cell], in
                 )
 
 
-def orphans(plan: Plan, run: RunDirectory) -> list[Cell]:
+def orphans(cells: Iterable[Cell], known: Identities) -> list[Cell]:
     """Return the finished cells that were not made from the dense network that is there now.
 
     A dense network that was damaged and computed again, perhaps on another machine, may have other bits.
     """
-    dense = {cell.key: run.readable(cell.key).get("dense_id") for cell in plan.cells if cell.is_dense}
     found = []
-    for cell in plan.cells:
-        own = dense.get(cell.parent.key) if cell.parent is not None else None
-        if own and run.readable(cell.key).get("parent_id", own) != own:
+    for cell in cells:
+        if cell.parent is None or cell.key not in known or cell.parent.key not in known:
+            continue
+        made_of = known[cell.key]["parent_id"]
+        if made_of and made_of != known[cell.parent.key]["dense_id"]:
             found.append(cell)
     return found

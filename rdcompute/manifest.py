@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -12,17 +13,48 @@ from rdcompute.grid import dataset_label
 from rdcompute.models import ParameterCounts
 from rdstats.differences import describe_differences
 from rdstats.errors import InputError
+from rdstats.files import write_atomically
 
 RUN_SCHEMA = 1
 
 
+class DamagedManifestError(InputError):
+    """A `run.json` that is not as it was written; the grid file has nearly all that it said."""
+
+
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Return the content of a `run.json`; one that cannot be read is an `InputError`."""
+    """Return the content of a `run.json`.
+
+    Raises
+    ------
+    DamagedManifestError
+        It is not as it was written (that of another version is returned as it is).
+    InputError
+        It cannot be read.
+    """
     try:
         content = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        raise InputError(f"{path}: damaged, not the description of a run; give another --run-dir") from None
-    return content if isinstance(content, dict) else {}
+    except ValueError:
+        content = None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+    if isinstance(content, dict):
+        checksum = content.pop(_CHECKSUM, "")
+        if content.get("run_schema", RUN_SCHEMA) != RUN_SCHEMA or checksum == _checksum(content):
+            return content
+    raise DamagedManifestError(f"{path}: damaged; rd compute with its grid file mends it, all finished cells are kept")
+
+
+def write_manifest(path: Path, manifest: Mapping[str, Any]) -> None:
+    """Write a `run.json` with its checksum; an `OSError` where that fails."""
+    write_atomically(path, json.dumps({**manifest, _CHECKSUM: _checksum(manifest)}, indent=1).encode())
+
+
+def _checksum(content: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+_CHECKSUM = "sha256"
 
 
 def described_networks(parameters: Mapping[tuple[str, str], ParameterCounts]) -> dict[str, Any]:
@@ -60,6 +92,8 @@ def check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any], *, ext
     parts = ("grid", "datasets")
     if all(found.get(part) == wanted[part] for part in parts):
         return
+    if found.get("cells") and found["cells"] == wanted["cells"] and found.get("datasets") == wanted["datasets"]:
+        return  # the same cells in another order
     differences = "; ".join(d for p in parts for d in describe_differences(found.get(p), wanted[p], p))
     if not _grown(found, wanted):
         raise InputError(f"run directory {path} belongs to a different grid: {differences}; give another --run-dir")

@@ -15,6 +15,19 @@ from rdstats.errors import InputError, one_of
 from rdstats.files import check_writable, is_temporary
 
 
+def default_run_dir(output: Path) -> Path:
+    """Return the run directory that belongs to an output: the same name with the suffix ``.run``.
+
+    Raises
+    ------
+    InputError
+        An output without a name of its own, such as ``.``.
+    """
+    if not output.name:
+        raise InputError(f"--output {output}: is a folder; give the name of a file")
+    return output.with_suffix(".run")
+
+
 @dataclass(frozen=True)
 class Output:
     """Where a cube will be written, and what is there: checksums of the images, number of finished cells."""

@@ -77,6 +77,8 @@ def run_in_processes(job: Job, n: int) -> None:
                 if not _listen(busy[pipe], job):
                     hands.remove(busy[pipe])
                     _bury(busy[pipe], job, attempts)
+                elif busy[pipe].ready:
+                    attempts.pop(_NOT_BEGUN, None)
 
 
 def _give(hand: _Hand, cell: Cell, job: Job) -> None:

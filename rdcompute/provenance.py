@@ -7,7 +7,7 @@ import os
 import platform
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -91,9 +91,13 @@ def run_history(plan: Plan, run: RunDirectory, device: str) -> dict[str, Any]:
 _GROUPS = ("versions", "determinism")
 
 
-def _flat(made: Mapping[str, Any]) -> list[tuple[str, str]]:
-    inside = [(f"{group}.{name}", str(value)) for group in _GROUPS for name, value in made.get(group, {}).items()]
-    return [(name, str(value)) for name, value in made.items() if name not in _GROUPS] + inside
+def _flat(made: Any) -> list[tuple[str, str]]:
+    """Return circumstances by name, ``versions.torch``; what somebody else wrote into a twin is passed over."""
+    if not isinstance(made, dict):
+        return []
+    groups = {group: made[group] for group in _GROUPS if isinstance(made.get(group), dict)}
+    inside = [(f"{group}.{name}", str(value)) for group, own in groups.items() for name, value in own.items()]
+    return [(name, str(value)) for name, value in made.items() if name not in _GROUPS and "." not in name] + inside
 
 
 def now() -> str:

@@ -2,12 +2,14 @@
 
 Layout::
 
-    run.json                the resolved grid and the checksums of the datasets
+    run.json                the resolved grid, the checksums of the datasets, the sizes of the networks
     cells/ab/abcd....cell   results of one cell (and, for a dense network, its weights)
     cells/ab/abcd....json   the same cell in words, for people
     unfinished/abcd....epochs   a training on its way, after the last epoch that was kept
     failed/abcd....json     a cell that did not finish, with its traceback
-    lock, lock.json         who writes here now, if anyone
+    lock, lock.json         who writes here now, if anyone; running.json: which cells
+    images/                 decoded datasets, while cells are computed
+    log.txt                 what happened when
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import contextlib
 import errno
 import json
 import os
+import shutil
 import warnings
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
@@ -24,7 +27,14 @@ from typing import Any, BinaryIO
 from rdcompute import cellfile
 from rdcompute.cellfile import CellResult
 from rdcompute.lock import RunLock
-from rdcompute.manifest import RUN_SCHEMA, check_same, check_schema, read_manifest
+from rdcompute.manifest import (
+    RUN_SCHEMA,
+    DamagedManifestError,
+    check_same,
+    check_schema,
+    read_manifest,
+    write_manifest,
+)
 from rdcompute.storage import StorageError, cannot_begin, cannot_write
 from rdstats.errors import InputError
 from rdstats.files import is_temporary, write_atomically
@@ -81,12 +91,15 @@ class RunDirectory:
             if path.exists() and not path.is_dir():
                 raise InputError(f"run directory {path}: is a file; give the name of a folder")
             if target.is_file():
-                check_same(path, read_manifest(target), manifest, extend=extend)
+                try:
+                    check_same(path, read_manifest(target), manifest, extend=extend)
+                except DamagedManifestError:
+                    _mend(target, manifest)
             elif path.is_dir() and not all(_is_leftover(entry) for entry in path.iterdir()):
                 raise InputError(f"run directory {path}: holds other files and no run.json; give a new or empty folder")
             else:
                 path.mkdir(parents=True, exist_ok=True)
-                _write_manifest(target, manifest)  # first: it makes the folder ours
+                write_manifest(target, manifest)  # first: it makes the folder ours
             (path / "cells").mkdir(exist_ok=True)
         except OSError as error:
             raise cannot_begin(path, error) from None
@@ -129,6 +142,7 @@ class RunDirectory:
             self._take_over()
             sweep(self.path)
             self._sweep_checkpoints()
+            shutil.rmtree(self.path / "images", ignore_errors=True)
             yield
 
     def _take_over(self) -> None:
@@ -138,7 +152,7 @@ class RunDirectory:
         check_same(self.path, found, self.manifest, extend=self._extend)
         if found != json.loads(json.dumps(self.manifest)):
             try:
-                _write_manifest(target, self.manifest)
+                write_manifest(target, self.manifest)
             except OSError as error:
                 raise cannot_begin(self.path, error) from None
 
@@ -193,6 +207,8 @@ class RunDirectory:
         except FileNotFoundError:
             yield None
             return
+        except (PermissionError, IsADirectoryError) as error:
+            raise InputError(f"{self.cell_path(key)}: cannot be read ({error.strerror})") from None
         with file:
             stamp = _stamp(os.fstat(file.fileno()))
             whole = self._whole.get(key) == stamp or _is_whole(file, key)
@@ -202,11 +218,11 @@ class RunDirectory:
                 self.set_aside(key)
             yield file if whole else None
 
-    def set_aside(self, key: str, why: str = "was damaged") -> None:
+    def set_aside(self, key: str, why: str = "was damaged", suffix: str = ".damaged") -> None:
         """Rename the file of a finished cell that cannot be used, with a warning; the cell counts as missing."""
         self._whole.pop(key, None)
         path = self.cell_path(key)
-        aside = path.with_suffix(".damaged")
+        aside = path.with_suffix(suffix)
         how = f"set aside as {aside.name}"
         try:
             os.replace(path, aside)
@@ -214,7 +230,7 @@ class RunDirectory:
             pass
         except OSError as error:
             how = f"left where it is ({error.strerror})"
-        warnings.warn(f"{path} {why}; {how}, the cell is computed again", stacklevel=4)
+        warnings.warn(f"{path} {why}; {how}, the cell counts as missing", stacklevel=4)
 
     @contextlib.contextmanager
     def _storing(self) -> Iterator[None]:
@@ -253,7 +269,8 @@ class RunDirectory:
         except FileNotFoundError:
             return None
         with self._storing():
-            path.unlink(missing_ok=True)
+            os.replace(path, path.with_suffix(".damaged"))
+        warnings.warn(f"{path} was damaged; set aside, the training begins anew", stacklevel=3)
         return None
 
     def save_checkpoint(self, key: str, progress: CellResult) -> None:
@@ -284,8 +301,15 @@ def sweep(folder: Path) -> int:
     return len(left)
 
 
-def _write_manifest(path: Path, manifest: dict[str, Any]) -> None:
-    write_atomically(path, json.dumps(manifest, indent=1).encode())
+def _mend(path: Path, manifest: dict[str, Any]) -> None:
+    """Write a damaged `run.json` anew: cells are found by their keys, whatever it says."""
+    aside = path.with_suffix(".json.damaged")
+    os.replace(path, aside)
+    write_manifest(path, manifest)
+    warnings.warn(
+        f"{path} was damaged; set aside as {aside.name} and written anew from the grid. That finished cells were "
+        "computed on these very images cannot be checked any more", stacklevel=3,
+    )  # fmt: skip
 
 
 def _is_leftover(path: Path) -> bool:

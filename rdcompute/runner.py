@@ -55,7 +55,8 @@ def run_cells(
     schedule = Schedule([c for c in order(plan.cells) if c.key not in done], done)
     if schedule.waiting:
         places = tuple(devices) or (device,) * n_workers
-        hows = [(data_dir, place, checkpoint_every, circumstances(place)) for place in places]
+        made = {place: circumstances(place) for place in places}
+        hows = [(data_dir, place, checkpoint_every, made[place]) for place in places]
         job = Job(schedule, run, hows, listener or Silent(), fail_fast)
         with shared_parts(run.path / FOLDER, schedule.waiting, data_dir):
             if len(hows) == 1:

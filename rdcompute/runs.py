@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ def _seconds(directory: RunDirectory, cell: Cell) -> float | None:
     if not directory.cell_path(cell.key).is_file():
         return None
     seconds = directory.readable(cell.key).get("seconds", 0.0)
-    return float(seconds) if isinstance(seconds, int | float) else 0.0
+    return float(seconds) if isinstance(seconds, int | float) and math.isfinite(seconds) else 0.0
 
 
 def failed_cells(run: Run) -> list[tuple[Cell, str]]:

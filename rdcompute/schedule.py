@@ -79,10 +79,6 @@ class Job:
 
     def finished(self, cell: Cell) -> None:
         self.schedule.done.add(cell.key)
-        if cell.is_dense:  # how far its children came with an earlier one that was damaged is of no use any more
-            for child in self.schedule.waiting:
-                if child.parent is not None and child.parent.key == cell.key:
-                    self.run.checkpoint_path(child.key).unlink(missing_ok=True)
         self.listener.finished(cell)
 
     def failed(self, cell: Cell, error: str, trace: str) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 
-_IMPORTED = ["rdcompute.execute", "rdcompute.stopwatch", "torch._dynamo"]
+_IMPORTED = ["rdcompute.deathsig", "rdcompute.execute", "rdcompute.stopwatch", "torch._dynamo"]
 """Imported once for all workers, seconds of work and hundreds of MiB that they share; the first optimizer of a process
 imports the last of them."""
 

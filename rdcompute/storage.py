@@ -24,6 +24,14 @@ def cannot_write(folder: Path, error: OSError) -> StorageError:
     )
 
 
+def cannot_write_cube(output: Path, folder: Path, error: OSError) -> StorageError:
+    """Return the error of a cube that cannot be written, though all its cells are there."""
+    return StorageError(
+        f"cube {output} cannot be written: {error.strerror or error}; finished cells are kept in {folder}: make room "
+        "and repeat the command"
+    )
+
+
 def cannot_begin(folder: Path, error: OSError) -> StorageError | InputError:
     """Return the error where nothing is begun yet: a folder that is no good is wrong input, a full disk is not."""
     if error.errno in _FULL or error.errno == errno.EIO:

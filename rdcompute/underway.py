@@ -37,7 +37,8 @@ class UnderWay:
         self._write()
 
     def started(self, cell: Cell) -> None:
-        self._keys.append(cell.key)
+        if cell.key not in self._keys:  # one whose worker died is begun twice
+            self._keys.append(cell.key)
         self._write()
         self._listener.started(cell)
 

@@ -89,15 +89,17 @@ def compute(
     if no_calibrate and not dry_run:
         raise InputError("--no-calibrate: nothing is timed without --dry-run; give both, or see rd plan")
     wanted = load_grid(grid).scaled(parse_scale(scale or []))
+    from rdcompute.output import default_run_dir
+
     if dry_run:
         from rdcli.plan import show
 
-        place = run_dir or output.with_suffix(".run")
+        place = run_dir or default_run_dir(output)
         show(wanted, place, data_dir, (workers, workers_per_device), device, timed=not no_calibrate)
         return
     from rdcompute.compute import compute as compute_grid
 
-    where = run_dir or output.with_suffix(".run")
+    where = run_dir or default_run_dir(output)
     n_workers = number_of((workers, workers_per_device), device)
     with running(where, n_workers, quiet=quiet, verbose=verbose) as listener:
         summary = compute_grid(
@@ -106,13 +108,22 @@ def compute(
             extend=extend,
         )  # fmt: skip
     typer.echo(_last_line(summary))
-    for message in list(dict.fromkeys(summary.failed.values()))[:5]:
-        typer.echo(f"failed: {message}", err=True)
     if summary.failed:
-        typer.echo(f"rd: {len(summary.failed)} cells failed; tracebacks in {summary.run_dir / 'failed'}", err=True)
+        tell_failures(summary, "failed")
         raise typer.Exit(1)
 
 
+def tell_failures(summary: Summary, how: str) -> None:
+    """Print the first few cells that failed, and how many there are."""
+    for title, message in list(summary.failures.items())[:5]:
+        typer.echo(f"failed: {title}: {message}", err=True)
+    n = len(summary.failed)
+    cells = "1 cell" if n == 1 else f"{n} cells"
+    typer.echo(f"rd: {cells} {how}; tracebacks in {summary.run_dir / 'failed'}", err=True)
+
+
 def _last_line(summary: Summary) -> str:
+    if summary.kept:
+        return f"cube: {summary.output} holds more finished cells than this run and is kept as it was"
     reused = f" ({summary.n_reused} were there already)" if summary.n_reused else ""
     return f"cube: {summary.output}, {summary.n_done} of {summary.n_cells} cells{reused}"

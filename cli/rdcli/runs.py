@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdcli.compute import DataDir, PerDevice, Workers, needs_torch, number_of
+from rdcli.compute import DataDir, PerDevice, Workers, needs_torch, number_of, tell_failures
 from rdcli.running import Quiet, Verbose, running
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def retry(
         )  # fmt: skip
     typer.echo(f"run: {run}, {summary.n_done} of {summary.n_cells} cells done; rd assemble {run} writes the cube")
     if summary.failed:
-        typer.echo(f"rd: {len(summary.failed)} cells failed again; tracebacks in {run / 'failed'}", err=True)
+        tell_failures(summary, "failed again")
         raise typer.Exit(1)
 
 

@@ -79,6 +79,33 @@ def test_eta_of_a_resumed_run_ends_at_zero() -> None:
     assert estimate.seconds_left() == 0.0
 
 
+def test_failures_are_told_although_the_fuller_cube_is_kept(
+    rd, grid: Path, data_dir: Path, tmp_path: Path, monkeypatch
+) -> None:
+    common = ("compute", "--grid", grid, "--output", tmp_path / "a.nc", "--data-dir", data_dir, "--device", "cpu")
+    assert rd(*common) == 0
+    whole = (tmp_path / "a.nc").read_bytes()
+    lost = [cell for cell in make_plan(load_grid(str(grid)), data_dir).cells if cell.method == "mp"][:2]
+    for cell in lost:
+        next((tmp_path / "a.run").glob(f"cells/*/{cell.key}.cell")).unlink()
+
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError("no room")
+
+    monkeypatch.setattr("rdcompute.execute.fit", fail)
+    assert rd(*common, "-q") == 1
+    assert rd.stdout == f"cube: {tmp_path / 'a.nc'} holds more finished cells than this run and is kept as it was\n"
+    assert [line for line in rd.stderr.splitlines() if "failed:" in line] == [
+        f"failed: {cell.title}: MemoryError: no room" for cell in lost
+    ]
+    assert "rd: 2 cells failed; tracebacks in" in rd.stderr
+    assert (tmp_path / "a.nc").read_bytes() == whole
+
+
+def test_an_output_without_a_name(rd, grid: Path) -> None:
+    assert "is a folder; give the name of a file" in rd.refused("compute", "--grid", grid, "--output", ".")
+
+
 def test_a_fuller_cube_is_not_replaced_by_an_emptier_one(rd, grid: Path, data_dir: Path, tmp_path: Path) -> None:
     common = ("compute", "--grid", grid, "--output", tmp_path / "a.nc", "--data-dir", data_dir, "--device", "cpu")
     assert rd(*common) == 0

@@ -104,16 +104,35 @@ def test_a_damaged_checkpoint_is_no_checkpoint(damage, data, run):
         train("lenet", data, "contiguous", run, stop=3)
     path = run.checkpoint_path(KEY)
     path.write_bytes(damage(path.read_bytes()))
-    result, seen = train("lenet", data, "contiguous", run)
+    with pytest.warns(UserWarning, match="was damaged; set aside, the training begins anew"):
+        result, seen = train("lenet", data, "contiguous", run)
     assert seen == [1, 2, 3, 4, 5]
     assert_same(result, whole)
+    assert path.with_suffix(".damaged").is_file()
 
 
 def test_a_checkpoint_of_another_cell_is_not_taken(data, run):
     with pytest.raises(Killed):
         train("lenet", data, "contiguous", run, stop=3)
     run.checkpoint_path(KEY).rename(run.checkpoint_path("cd" * 16))
-    assert run.load_checkpoint("cd" * 16) is None
+    with pytest.warns(UserWarning, match="was damaged"):
+        assert run.load_checkpoint("cd" * 16) is None
+
+
+def test_a_checkpoint_of_a_copy_of_another_network_is_not_taken(data, run):
+    def of(parent_id):
+        return CellCheckpoint(run, KEY, 0.0, parent_id)
+
+    with pytest.raises(Killed):
+        train("lenet", data, "contiguous", run, stop=3)
+    own, other = CellCheckpoint(run, KEY, 0.0), of("another")
+    assert other.load() is None
+    assert (other.earlier, other.began >= own.began) == (0.0, True)
+    progress = own.load()
+    assert own.earlier == sum(report.seconds for report in progress.history) > 0
+    of("a").save(progress)
+    assert own.load() is None
+    assert of("a").load() is not None
 
 
 def test_gone_when_the_cell_is_done_or_failed(run):

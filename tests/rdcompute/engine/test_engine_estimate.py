@@ -4,6 +4,7 @@ import itertools
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rdcompute import datasets, disk
@@ -95,6 +96,17 @@ def test_empty_layers_of_networks():
     assert empty_probability(deep, 30_000) == pytest.approx((1 - 30_000 / sum(deep.values())) ** 432, rel=0.02)
     assert empty_probability(deep, 5) == pytest.approx(1, abs=1e-3)
     assert math.isclose(empty_probability(deep, sum(deep.values())), 0)
+
+
+@pytest.mark.parametrize(("arch", "ratio"), [("resnet56", 150), ("resnet110", 300), ("lenet", 50)])
+def test_empty_layers_against_draws(arch, ratio):
+    shape = (1, 28, 28) if arch == "lenet" else (3, 32, 32)
+    sizes = list(parameter_counts(arch, 10, shape).layers.values())
+    kept, n = round(sum(sizes) / ratio), 2000
+    draws = np.random.default_rng(0).multivariate_hypergeometric(sizes, kept, size=n, method="marginals")
+    share = (draws == 0).any(axis=1).mean()
+    found = empty_probability(dict(enumerate(sizes)), kept)
+    assert abs(found - share) < 4 * math.sqrt(found * (1 - found) / n)
 
 
 def files(folder: Path) -> int:

@@ -110,7 +110,7 @@ def test_no_room_for_them_is_one_line(cells, tmp_path, monkeypatch):
     def full(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(image_parts.np, "save", full)
+    monkeypatch.setattr(image_parts, "_write_array", full)
     with pytest.raises(StorageError, match="No space left on device"), shared_parts(tmp_path / "images", cells, None):
         pass
     assert not (tmp_path / "images").exists()

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from rdcompute import lineage
+from rdcompute import execute, lineage
 from rdcompute.compute import assemble_run, compute, retry
-from rdcompute.lineage import beginning, check_replicates, initial_network, orphans
+from rdcompute.lineage import beginning, check_replicates, identities, initial_network, orphans
 from rdcompute.models import ARCHITECTURES, Architecture
 from rdcompute.plan import make_plan
 from rdcompute.rundir import CellResult, RunDirectory
@@ -61,15 +61,15 @@ def test_one_order_under_two_seeds_is_refused(grid, tmp_path, monkeypatch):
     real = lineage.stream
     monkeypatch.setattr(lineage, "stream", lambda root, name: real(root, name.replace("order/2/", "order/1/")))
     with pytest.raises(InputError, match="seeds 1 and 2 begin with the same order of images"):
-        check_replicates(plan, empty_run(tmp_path / "run", plan), lambda cell: 54)
+        check_replicates(plan, {}, lambda cell: 54)
 
 
 def test_few_images_may_come_in_one_order_by_chance(grid, tmp_path, monkeypatch):
     plan = make_plan(grid)
     monkeypatch.setattr(lineage, "stream", lambda root, name: np.random.default_rng(0))
-    check_replicates(plan, empty_run(tmp_path / "run", plan), lambda cell: 19)
+    check_replicates(plan, {}, lambda cell: 19)
     with pytest.raises(InputError, match="order"):
-        check_replicates(plan, empty_run(tmp_path / "run", plan), lambda cell: 20)
+        check_replicates(plan, {}, lambda cell: 20)
 
 
 def test_what_finished_networks_began_with_counts(grid, tmp_path):
@@ -79,7 +79,7 @@ def test_what_finished_networks_began_with_counts(grid, tmp_path):
     own = beginning(second, initial_network(second, 3, (1, 10, 10)), 54)
     run.save(first.key, CellResult({**own, "dense_id": "x"}, {}), first.content())
     with pytest.raises(InputError, match="seeds 0 and 1 begin with the same weights"):
-        check_replicates(plan, run, lambda cell: 54)
+        check_replicates(plan, identities(plan.cells, run), lambda cell: 54)
 
 
 def of_another_dense(run, cells):
@@ -93,10 +93,11 @@ def of_another_dense(run, cells):
 def test_cells_made_from_another_dense_network_are_computed_again(grid, tmp_path):
     whole = compute(grid, tmp_path / "cube.nc", device="cpu")
     plan, run = make_plan(grid), RunDirectory.existing(whole.run_dir)
-    assert orphans(plan, run) == []
+    assert orphans(plan.cells, identities(plan.cells, run)) == []
     dense = of_another_dense(run, plan.cells)
     expected = [cell.key for cell in plan.cells if cell.parent is not None and cell.parent.key == dense.key]
-    assert [cell.key for cell in orphans(plan, run)] == expected
+    run.cell_path(expected[0]).with_suffix(".json").unlink()  # readable twins are not asked
+    assert [cell.key for cell in orphans(plan.cells, identities(plan.cells, run))] == expected
     with pytest.warns(UserWarning, match="was made from another dense network"):
         again = compute(grid, tmp_path / "cube.nc", device="cpu")
     assert (again.n_done, again.failed) == (9, {})
@@ -104,7 +105,7 @@ def test_cells_made_from_another_dense_network_are_computed_again(grid, tmp_path
         assert cube["dense_id"].values.ravel()[0] == "another"
     twin = json.loads(run.cell_path(expected[0]).with_suffix(".json").read_text())
     assert twin["result"]["parent_id"] == "another"
-    assert run.cell_path(expected[0]).with_suffix(".damaged").is_file()
+    assert run.cell_path(expected[0]).with_suffix(".orphan").is_file()
 
 
 def test_assembling_alone_leaves_such_cells_out(grid, tmp_path):
@@ -133,23 +134,28 @@ def test_a_dense_network_lost_and_computed_to_the_same_bits_keeps_its_cells(grid
         assert digest(cube) == before
 
 
-def test_progress_made_from_a_lost_dense_network_is_not_used(grid, tmp_path, recorder):
-    compute(grid, tmp_path / "cube.nc", device="cpu", order=lambda cells: list(cells)[:1])
-    plan, run = make_plan(grid), RunDirectory.existing(tmp_path / "cube.run")
-    path = run.checkpoint_path(plan.cells[1].key)
-
-    def there_when_begun():
-        seen = []
-        told = recorder(lambda kind, cell: seen.append(path.exists()) if cell.key == plan.cells[1].key else None)
-        compute(grid, tmp_path / "cube.nc", device="cpu", listener=lambda *_: told, order=lambda cells: list(cells)[:2])
-        run.cell_path(plan.cells[1].key).unlink()
-        return seen[0]
-
-    run.save_checkpoint(plan.cells[1].key, CellResult({"of": "this one"}, {}))
-    assert there_when_begun()
+def test_a_dense_network_computed_again_to_other_bits_takes_its_cells_with_it(grid, tmp_path, monkeypatch, recorder):
+    """As on another machine: the cells that were finished are found only when the dense network is there again."""
+    whole = compute(grid, tmp_path / "cube.nc", device="cpu")
+    plan, run = make_plan(grid), RunDirectory.existing(whole.run_dir)
     run.cell_path(plan.cells[0].key).unlink()
-    run.save_checkpoint(plan.cells[1].key, CellResult({"of": "the lost one"}, {}))
-    assert not there_when_begun()
+    real = execute.beginning
+
+    def elsewhere(cell, network, n_train):
+        found = real(cell, network, n_train)
+        with torch.no_grad():
+            next(network.parameters()).add_(0.01)
+        return found
+
+    monkeypatch.setattr(execute, "beginning", elsewhere)
+    told = recorder()
+    with pytest.warns(UserWarning, match="was made from another dense network"):
+        again = compute(grid, tmp_path / "cube.nc", device="cpu", listener=lambda *_: told)
+    assert (again.n_done, again.failed) == (9, {})
+    assert [key for kind, key, *_ in told.events if kind == "finished"] == [cell.key for cell in plan.cells[:3]]
+    known = identities(plan.cells, run)
+    assert orphans(plan.cells, known) == []
+    assert known[plan.cells[1].key]["parent_id"] == known[plan.cells[0].key]["dense_id"]
 
 
 def test_retrying_looks_at_all_replicates(grid, tmp_path):

@@ -10,6 +10,7 @@ import time
 import pytest
 
 from rdcompute.lock import HOLDER, LOCK, RunLock, _lock, holder
+from rdcompute.manifest import write_manifest
 from rdcompute.rundir import CellResult, RunDirectory, sweep
 from rdstats.errors import InputError
 from rdstats.files import create_temporary
@@ -69,7 +70,7 @@ def test_a_holder_that_cannot_be_read_is_still_one(run, other):
 
 
 def test_a_folder_that_became_another_grid_meanwhile(run):
-    RunDirectory(run.path, {}).path.joinpath("run.json").write_text('{"run_schema": 1, "grid": {"name": "y"}}')
+    write_manifest(run.path / "run.json", {"run_schema": 1, "grid": {"name": "y"}})
     with pytest.raises(InputError, match="belongs to a different grid"), run.writing():
         pytest.fail("written")
 

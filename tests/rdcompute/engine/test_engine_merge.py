@@ -13,6 +13,7 @@ import pytest
 from rdcompute import cellfile, merge_cells
 from rdcompute.compute import assemble_run, compute
 from rdcompute.lock import RunLock
+from rdcompute.manifest import write_manifest
 from rdcompute.merge import merge_runs
 from rdcompute.plan import make_plan
 from rdcompute.rundir import CellResult, RunDirectory
@@ -299,7 +300,7 @@ def test_other_grids_are_refused_with_what_differs(copy, grid, tmp_path, refused
 def test_other_data_under_one_name_are_refused(copy, refused):
     one, two = copy("whole", "a"), copy("whole", "b")
     manifest = two.path / "run.json"
-    manifest.write_text(json.dumps({**two.manifest, "datasets": {"tiny": "another"}}))
+    write_manifest(manifest, {**two.manifest, "datasets": {"tiny": "another"}})
     assert refused(one, two) == "a.run and b.run were computed on different data called tiny"
 
 
@@ -317,7 +318,7 @@ def test_wrong_arguments(copy, refused, tmp_path):
     manifest = two.path / "run.json"
     manifest.write_text(json.dumps({**two.manifest, "run_schema": 99}))
     assert "made by a version with run schema 99" in refused(one, two)
-    manifest.write_text(json.dumps({**two.manifest, "document": {}}))
+    write_manifest(manifest, {**two.manifest, "document": {}})
     assert "its grid is not in it" in refused(one, two)
 
 

@@ -311,24 +311,33 @@ def test_what_is_no_folder_or_cannot_be_written_is_refused(tmp_path, monkeypatch
     def denied(*args, **kwargs):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(rundir, "write_atomically", denied)
+    monkeypatch.setattr(rundir, "write_manifest", denied)
     with pytest.raises(InputError, match="cannot be written: Permission denied"):
         RunDirectory.open(tmp_path / "run", GRID, DATA)
 
 
 @pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (json.dumps({"run_schema": 2, "grid": GRID, "datasets": DATA}), "run schema 2, this one writes 1"),
-        (json.dumps({"grid": GRID}), "run schema None"),
-        ("[]", "run schema None"),
-        ("{", "damaged, not the description of a run"),
-        ("\0", "damaged, not the description of a run"),
-    ],
-)
-def test_another_schema_or_nonsense_is_refused(run, content, message):
-    (run.path / "run.json").write_text(content)
-    with pytest.raises(InputError, match=message):
+    "damage",
+    [lambda _: "[]", lambda _: "{", lambda _: "\0", lambda _: "", lambda _: json.dumps({"grid": GRID}),
+     lambda text: text.replace("digits", "fashion"), lambda text: text[:-2]],
+)  # fmt: skip
+def test_a_damaged_description_is_written_anew_and_costs_no_cell(run, damage):
+    path = run.path / "run.json"
+    text = path.read_text()
+    path.write_text(damage(text))
+    with pytest.raises(InputError, match="damaged; rd compute with its grid file mends it"):
+        RunDirectory.existing(run.path)
+    with pytest.warns(UserWarning, match=r"run\.json was damaged; set aside as run\.json\.damaged and written anew"):
+        again = RunDirectory.open(run.path, GRID, DATA)
+    assert path.read_text() == text
+    assert again.has(KEY)
+    with again.writing():
+        pass
+
+
+def test_another_schema_is_refused(run):
+    (run.path / "run.json").write_text(json.dumps({"run_schema": 2, "grid": GRID, "datasets": DATA}))
+    with pytest.raises(InputError, match="run schema 2, this one writes 1"):
         RunDirectory.open(run.path, GRID, DATA)
 
 
