@@ -139,7 +139,7 @@ def test_interrupted_before_anything_was_written(rd, grid: Path, data_dir: Path,
     [
         (("compute", "--nope"), "rd: no such option: --nope; see rd compute --help"),
         (("compute",), "rd: missing option '--grid'; see rd compute --help"),
-        (("comput",), "rd: no such command 'comput' (Did you mean 'compute'?); see rd --help"),
+        (("statu",), "rd: no such command 'statu' (Did you mean 'status'?); see rd --help"),
         (("--nope",), "rd: no such option: --nope; see rd --help"),
         (("grid", "shw"), "rd: no such command 'shw' (Did you mean 'show'?); see rd grid --help"),
     ],
