@@ -24,6 +24,15 @@ Workers = Annotated[
     str, typer.Option(metavar="N|auto", help="Processes, one thread each; auto: one a core, or a GPU.")
 ]
 PerDevice = Annotated[int, typer.Option(help="Processes that share a GPU with --workers auto.")]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps")]
+Scale = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Shorten the grid: first N seeds, shares of epochs and training images.",
+        metavar="seeds=N|epochs=F|train=F",
+        show_default=False,
+    ),
+]
 
 
 def devices_of(workers: tuple[str, int], device: str) -> tuple[str, ...]:
@@ -58,12 +67,8 @@ def compute(
     data_dir: DataDir = None,
     workers: Workers = "1",
     workers_per_device: PerDevice = 1,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps")] = "auto",
-    scale: Annotated[
-        list[str] | None,
-        typer.Option(help="Shorten the grid: first N seeds, shares of epochs and training images.",
-                     metavar="seeds=N|epochs=F|train=F", show_default=False),
-    ] = None,
+    device: Device = "auto",
+    scale: Scale = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first cell that fails.")] = False,
     extend: Annotated[
         bool, typer.Option("--extend", help="Go on in the run folder of a smaller grid, when cells were only added.")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdcli.compute import DataDir, PerDevice, Workers, devices_of, needs_torch
+from rdcli.compute import DataDir, Device, PerDevice, Scale, Workers, devices_of, needs_torch
 
 if TYPE_CHECKING:
     from rdcompute.grid import Grid
@@ -24,12 +24,8 @@ def plan(
     data_dir: DataDir = None,
     workers: Workers = "1",
     workers_per_device: PerDevice = 1,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps")] = "auto",
-    scale: Annotated[
-        list[str] | None,
-        typer.Option(help="Shorten the grid: first N seeds, shares of epochs and training images.",
-                     metavar="seeds=N|epochs=F|train=F", show_default=False),
-    ] = None,
+    device: Device = "auto",
+    scale: Scale = None,
     no_calibrate: Annotated[
         bool, typer.Option("--no-calibrate", help="Time nothing: all but the durations, in an instant.")
     ] = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from rdcli.compute import DataDir, PerDevice, Workers, needs_torch, number_of, tell_failures
+from rdcli.compute import DataDir, Device, PerDevice, Workers, needs_torch, number_of, tell_failures
 from rdcli.running import Quiet, Verbose, running
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def retry(
     data_dir: DataDir = None,
     workers: Workers = "1",
     workers_per_device: PerDevice = 1,
-    device: Annotated[str, typer.Option(metavar="auto|cpu|cuda|cuda:N|mps")] = "auto",
+    device: Device = "auto",
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
