@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Collection
@@ -26,7 +27,7 @@ _LONGEST_HEADER = 200
 _BLOCK = 1 << 18
 _PREFIX = 10  # bytes of a .npy before its description: magic, version, length of the description
 
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, ValueError)
+UNREADABLE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, KeyError, ValueError)
 """What `unpack` raises where a file that was whole has been damaged since."""
 
 
@@ -70,8 +71,36 @@ def unpack(file: BinaryIO, only: Collection[str] | None = None) -> CellResult:
         return CellResult(meta, {name: _member(archive, name) for name in wanted})
 
 
+def unpack_meta(file: BinaryIO) -> dict[str, Any]:
+    """Return the numbers and text alone of a file that is whole.
+
+    They are the first member of the archive, read without the table of the others at its end, which takes longer than
+    all else; files of older forms go through that table.
+    """
+    file.seek(0)
+    file.readline(_LONGEST_HEADER)
+    signature, flags, method, checksum, size, n_name, n_extra = _LOCAL.unpack(file.read(_LOCAL.size))
+    plain = signature == b"PK\x03\x04" and not flags & 8 and 0 < size < 2**32 - 1 and method == zipfile.ZIP_DEFLATED
+    if not plain or file.read(n_name) != f"{_META}.npy".encode():
+        return unpack(file, only=()).meta
+    file.seek(n_extra, io.SEEK_CUR)
+    content = zlib.decompress(file.read(size), -zlib.MAX_WBITS)
+    if zlib.crc32(content) != checksum:
+        raise zipfile.BadZipFile(f"{_META} has another checksum")
+    found: dict[str, Any] = json.loads(_array(content).tobytes())
+    return found
+
+
+_LOCAL = struct.Struct("<4s2xHH4xII4xHH")
+"""Header of a member of a zip archive: signature, flags, method, CRC-32, compressed size, lengths of name and extra."""
+
+
 def _member(archive: zipfile.ZipFile, name: str) -> NDArray[Any]:
-    content = archive.read(f"{name}.npy")  # zipfile compares its own checksum
+    return _array(archive.read(f"{name}.npy"))  # zipfile compares its own checksum
+
+
+def _array(content: bytes) -> NDArray[Any]:
+    """Return an array of the bytes of its .npy file."""
     start = _PREFIX + int.from_bytes(content[_PREFIX - 2 : _PREFIX], "little")
     shape, order, dtype = _described(content[:start])
     # frombuffer refuses Python objects

@@ -183,6 +183,8 @@ class RunDirectory:
             if file is None:
                 return None
             try:
+                if only is not None and not only:
+                    return CellResult(cellfile.unpack_meta(file), {})
                 return cellfile.unpack(file, only)
             except cellfile.UNREADABLE:
                 self.set_aside(key)

@@ -335,6 +335,37 @@ def test_a_damaged_description_is_written_anew_and_costs_no_cell(run, damage):
         pass
 
 
+def test_the_story_of_a_cell_alone(run):
+    assert run.load(KEY, only=()) == CellResult(run.load(KEY).meta, {})
+
+
+def test_the_story_of_a_cell_alone_is_read_without_the_table_of_the_archive(run, monkeypatch):
+    whole = run.load(KEY).meta
+    monkeypatch.setattr(cellfile, "unpack", None)
+    assert run.load(KEY, only=()).meta == whole
+
+
+@pytest.mark.parametrize("damage", ["checksum", "content", "cut"])
+def test_a_damaged_story_is_told_apart(damage):
+    content = bytearray(cellfile.pack(KEY, CellResult({"a": [1.5, "text"]}, {"x": np.arange(3.0)})))
+    at = content.index(b"PK\x03\x04") + {"checksum": 14, "content": 50, "cut": 0}[damage]
+    content[at] ^= 1
+    with pytest.raises(cellfile.UNREADABLE):
+        cellfile.unpack_meta(io.BytesIO(content[:60] if damage == "cut" else content))
+
+
+def test_the_story_in_a_file_whose_archive_begins_with_something_else():
+    buffer = io.BytesIO()
+    buffer.write(cellfile._header("0" * 64))
+    meta = np.frombuffer(b'{"a": 1}', np.uint8)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        for name, array in {"x": np.arange(3.0), "_meta": meta}.items():
+            member = io.BytesIO()
+            np.save(member, array)
+            archive.writestr(f"{name}.npy", member.getvalue())
+    assert cellfile.unpack_meta(buffer) == {"a": 1}
+
+
 def test_another_schema_is_refused(run):
     (run.path / "run.json").write_text(json.dumps({"run_schema": 2, "grid": GRID, "datasets": DATA}))
     with pytest.raises(InputError, match="run schema 2, this one writes 1"):
