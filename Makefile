@@ -12,7 +12,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 OUT := demo-output
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bare bench notebook clean
 
 $(STAMP): pyproject.toml rdstats/_version.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
@@ -37,6 +37,13 @@ check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+# a new environment without extras, outside the checkout
+bare: $(STAMP)
+	$(BIN)/python tests/packaging/bare_install.py --pip-args="$(PIP_ARGS)"
+
+notebook: $(STAMP)
+	$(BIN)/python notebooks/execute.py notebooks/any_model.ipynb --write
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks

@@ -30,6 +30,11 @@ def interleaved(
     )
 
 
+def aim(text: str, met: bool) -> str:
+    """Return what was aimed at, and whether this run met it."""
+    return f"aim: {text}, {'met' if met else 'MISSED'}"
+
+
 def process(*arguments: str) -> tuple[float, float]:
     """Run a Python process; return its seconds and its peak resident memory in GiB."""
     code = (

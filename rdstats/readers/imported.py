@@ -74,6 +74,12 @@ class Imported:
     def _by_dataset(self) -> bool:
         return "dataset" in self.layout.dims
 
+    def preview(self) -> str:
+        """Return what was understood, in lines; see `rdstats.readers.preview`."""
+        from rdstats.readers.preview import preview
+
+        return preview(self)
+
     def coords(self) -> dict[str, Any]:
         """Return the labels of the cube."""
         result: dict[str, Any] = {dim: stored(dim, labels) for dim, labels in self.layout.coords.items()}

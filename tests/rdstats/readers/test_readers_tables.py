@@ -308,7 +308,9 @@ def test_too_many_predictions_to_keep_leave_the_counts(tmp_path: Path, monkeypat
 
 
 def test_preview_says_what_was_understood(write: Any) -> None:
-    assert preview(import_files(write("counts.csv", COUNTS))).splitlines() == [
+    found = import_files(write("counts.csv", COUNTS))
+    assert found.preview() == preview(found)
+    assert preview(found).splitlines() == [
         "kind:    one row a count",
         "files:   1",
         "columns: label = 'true', prediction = 'predicted', count = 'count', seed = 'seed', method = 'method', "
