@@ -85,6 +85,13 @@ def test_batches_of_every_form(batch, scale):
     np.testing.assert_array_equal(rdcompute.confusion(model, (batch(x, y) for x, y in loader())), expected)
 
 
+@pytest.mark.parametrize("kind", [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_small_whole_numbers_do_not_overflow(kind):
+    labels = torch.arange(100)
+    found = rdcompute.confusion(nn.Identity(), [(torch.eye(100).roll(1, 1), labels.to(kind))])
+    np.testing.assert_array_equal(found, np.roll(np.eye(100), 1, 1))
+
+
 @pytest.mark.parametrize(
     "wrap",
     [lambda scores: scores, lambda scores: SimpleNamespace(logits=scores, loss=None), lambda scores: {"logits": scores},
