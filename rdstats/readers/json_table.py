@@ -92,7 +92,7 @@ def _columns(document: Any, source: str) -> dict[str, list[Any]]:
         return {name: [row.get(name) for row in document] for name in names}
     if isinstance(document, list) and not any(isinstance(row, dict | list) for row in document):
         return {"": document}
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or not document:
         raise InputError(f"{source}: JSON of another kind; a list of values or records, or lists by name are accepted")
     if all(isinstance(values, dict) for values in document.values()):  # as pandas writes a frame: values by row
         return _by_row(document, source)

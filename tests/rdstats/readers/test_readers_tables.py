@@ -119,6 +119,7 @@ def test_the_index_of_a_frame_is_no_model_unless_named_so(tmp_path: Path) -> Non
       "accepted"),
      ({"label": "cat", "dense": "dog"}, "a.json: 'label' is no list; a list of records, or columns as lists, is "
       "accepted"),
+     ({}, "a.json: JSON of another kind; a list of values or records, or lists by name are accepted"),
      (7, "a.json: JSON of another kind; a list of values or records, or lists by name are accepted"),
      ([["cat"], {"label": "cat"}], "a.json: JSON of another kind; a list of values or records, or lists by name are "
       "accepted")],
