@@ -19,14 +19,15 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
     Parameters
     ----------
     name : what the value is called where it is refused.
-    value : NumPy array (also masked), nested lists, pandas Series, Index or DataFrame, polars Series or DataFrame,
-        xarray DataArray, PyTorch tensor on the CPU (with a gradient or in bfloat16, too), or an object with
-        ``__array__`` or ``__dlpack__`` (JAX, CuPy arrays that were copied to the CPU).
+    value : NumPy array (also masked), nested lists and other sequences, pandas Series, Index or DataFrame, polars
+        Series or DataFrame, pyarrow arrays, xarray DataArray, PyTorch tensor on the CPU (with a gradient, in short
+        floats or quantised, too), or an object with ``__array__`` or ``__dlpack__`` (JAX, CuPy arrays that were copied
+        to the CPU).
 
     Raises
     ------
     InputError
-        Something else, data on another device, rows of unequal length, or texts and numbers mixed.
+        Something else, a single number, data on another device, rows of unequal length, or texts and numbers mixed.
 
     Examples
     --------
@@ -34,8 +35,15 @@ def as_array(name: str, value: Any) -> NDArray[Any]:
     >>> as_array("labels", pd.Series([1, 2])).tolist(), as_array("labels", ["cat", "dog"]).tolist()
     ([1, 2], ['cat', 'dog'])
     """
+    array = _converted(name, value)
+    if not array.ndim:
+        raise InputError(f"{name}: received a single value ({type(value).__name__}); accepted are {ACCEPTED}")
+    return array
+
+
+def _converted(name: str, value: Any) -> NDArray[Any]:
     if isinstance(value, np.ma.MaskedArray):
-        array = np.where(np.ma.getmaskarray(value), np.nan, np.ma.getdata(value))
+        array = _of_masked(value)
     elif isinstance(value, np.ndarray):
         array = value
     elif _is(value, "torch", "Tensor"):
@@ -86,13 +94,25 @@ def _is(value: object, library: str, kind: str) -> bool:
     return any(one.__name__ == kind and one.__module__.split(".")[0] == library for one in type(value).__mro__)
 
 
+def _of_masked(value: np.ma.MaskedArray[Any, Any]) -> NDArray[Any]:
+    """Numbers with NaN, texts with None where they are masked."""
+    missing, values = np.ma.getmaskarray(value), np.ma.getdata(value)
+    if values.dtype.kind in "SUT":
+        texts = _checked("", np.asarray(values))
+        texts[missing] = None
+        return texts
+    return np.where(missing, np.nan, values) if missing.any() else np.asarray(values)
+
+
 def _of_tensor(name: str, tensor: Any) -> NDArray[Any]:
     if tensor.device.type != "cpu":
         raise InputError(f"{name}: a tensor on {tensor.device}; give {name}.cpu()")
     dense = tensor.detach()
     if str(dense.layout) != "torch.strided":
         dense = dense.to_dense()
-    if str(dense.dtype) in ("torch.bfloat16", "torch.float16"):
+    if getattr(dense, "is_quantized", False):
+        dense = dense.dequantize()
+    if dense.is_floating_point() and dense.element_size() < 4:  # NumPy lacks most of these
         dense = dense.float()
     array: NDArray[Any] = dense.resolve_conj().resolve_neg().numpy()
     return array
@@ -100,8 +120,8 @@ def _of_tensor(name: str, tensor: Any) -> NDArray[Any]:
 
 def _of_list(name: str, value: Sequence[Any]) -> NDArray[Any]:
     """Nested lists, or a list of arrays of any library (one a seed)."""
-    if len(value) and not isinstance(value[0], str | bytes | int | float | bool | list | tuple) and _is_array(value[0]):
-        parts = [as_array(f"{name}[{i}]", part) for i, part in enumerate(value)]
+    if len(value) and _is_array(value[0]):
+        parts = [_converted(f"{name}[{i}]", part) for i, part in enumerate(value)]
         if len({part.shape for part in parts}) > 1:
             shapes = ", ".join(str(part.shape) for part in parts[:5])
             raise InputError(f"{name}: arrays of one shape are accepted, got {shapes}")
@@ -110,28 +130,36 @@ def _of_list(name: str, value: Sequence[Any]) -> NDArray[Any]:
         array = np.asarray(value)
     except ValueError:
         raise InputError(f"{name}: rows of unequal length; a rectangular array is accepted") from None
+    except (TypeError, RuntimeError) as error:  # among numbers, arrays that are on another device
+        raise InputError(f"{name}: cannot be read as a NumPy array ({' '.join(str(error).split())})") from None
     if array.dtype.kind in "SU":  # NumPy makes texts of numbers
         array = np.asarray(value, dtype=object)
     return array
 
 
 def _is_array(value: Any) -> bool:
-    return any(hasattr(value, method) for method in ("__array__", "__dlpack__", "to_numpy")) and np.ndim(value) > 0
+    known = isinstance(value, np.generic | str | bytes | int | float | bool | list | tuple)
+    return not known and any(hasattr(value, method) for method in ("__array__", "__dlpack__", "to_numpy"))
 
 
 def _of_other(name: str, value: Any) -> NDArray[Any]:
     try:
+        if _is(value, "pyarrow", "Array"):  # copies of texts and gaps must be asked for
+            return np.asarray(value.to_numpy(zero_copy_only=False))
         if callable(getattr(value, "to_numpy", None)):  # pandas, polars, xarray
             return np.asarray(value.to_numpy())
         if hasattr(value, "__array__"):
             return np.asarray(value)
         if hasattr(value, "__dlpack__"):
             return np.from_dlpack(value)
+        if isinstance(value, Sequence):
+            return _of_list(name, list(value))
+    except InputError:
+        raise
     except (TypeError, ValueError, BufferError, RuntimeError) as error:
         text = " ".join(str(error).split())
-        raise InputError(
-            f"{name}: {type(value).__name__} cannot be read as a NumPy array ({text}); copy it to the CPU first"
-        ) from None
+        how = f"give {name}.cpu()" if hasattr(value, "cpu") else "copy it to the CPU first"
+        raise InputError(f"{name}: {type(value).__name__} cannot be read as a NumPy array ({text}); {how}") from None
     raise InputError(f"{name}: received {type(value).__name__}; accepted are {ACCEPTED}")
 
 

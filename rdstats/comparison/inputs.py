@@ -123,6 +123,7 @@ def _check_predictions(name: str, part: NDArray[Any], truth: NDArray[Any]) -> No
     if part.ndim == 0 or part.shape[-1] != truth.size:
         scores = part.ndim == 2 and part.shape[0] == truth.size
         hint = " (scores of classes? take argmax(-1) first)" if scores else ""
+        hint = " (one column: take it out of its frame, or .ravel())" if scores and part.shape[1] == 1 else hint
         raise InputError(f"{name}: {truth.size} labels but predictions of shape {part.shape}{hint}")
     if (part.dtype == object) != (truth.dtype == object):
         kinds = ["texts" if one.dtype == object else "whole numbers" for one in (truth, part)]

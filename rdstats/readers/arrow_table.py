@@ -29,6 +29,7 @@ class ArrowTable:
             schema = reader.schema_arrow if self._kind == "parquet" else reader.schema
             self.names = check_names(self.source, [str(name) for name in schema.names])
             self._class_names = _class_names(schema.metadata or {})
+            self.index = _index(schema.metadata or {})
 
     def chunks(self, columns: Sequence[str]) -> Iterator[Chunk]:
         """Yield the rows, with the columns asked for only."""
@@ -125,6 +126,15 @@ def _class_names(metadata: dict[bytes, bytes]) -> dict[str, list[str]]:
         }
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return {}
+
+
+def _index(metadata: dict[bytes, bytes]) -> list[str]:
+    """Return the columns that are the index of a frame, as pandas writes them into the schema."""
+    try:
+        columns = json.loads(metadata[b"pandas"])["index_columns"]
+        return [name for name in columns if isinstance(name, str)]
+    except (KeyError, TypeError, ValueError, RecursionError):
+        return []
 
 
 def _named(value: Any, names: list[str]) -> Any:

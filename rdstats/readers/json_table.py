@@ -1,4 +1,4 @@
-"""JSON: a list of records, columns as lists, or one record a line (lines are read one at a time)."""
+"""JSON: a list of records, columns as lists or by row, or one record a line (lines are read one at a time)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class JsonLines:
 
 
 class JsonTable:
-    """A list of records or a record of equally long lists, already read; rows are counted from 1."""
+    """A list of records, or a record of columns, already read; rows are counted from 1."""
 
     def __init__(self, path: Path, document: Any) -> None:
         self.source = name_of(path)
@@ -75,19 +75,30 @@ class JsonTable:
 
 
 def is_table(document: Any) -> bool:
-    """Return whether a JSON document is a list of records or a record of lists of values that are no lists."""
+    """Return whether a JSON document is a list of records, or a record of columns of values that are no lists."""
     if isinstance(document, list):
         return bool(document) and all(isinstance(row, dict) for row in document)
     if not isinstance(document, dict) or not document:
         return False
+    if all(isinstance(values, dict) for values in document.values()):
+        return not any(isinstance(value, list | dict) for values in document.values() for value in values.values())
     lists = all(isinstance(values, list) for values in document.values())
     return lists and not any(isinstance(value, list) for values in document.values() for value in values)
 
 
 def _columns(document: Any, source: str) -> dict[str, list[Any]]:
-    if isinstance(document, list):
+    if isinstance(document, list) and all(isinstance(row, dict) for row in document):
         names = dict.fromkeys(name for row in document for name in row)
         return {name: [row.get(name) for row in document] for name in names}
+    if isinstance(document, list) and not any(isinstance(row, dict | list) for row in document):
+        return {"": document}
+    if not isinstance(document, dict) or not document:
+        raise InputError(f"{source}: JSON of another kind; a list of values or records, or lists by name are accepted")
+    if all(isinstance(values, dict) for values in document.values()):  # as pandas writes a frame: values by row
+        return _by_row(document, source)
+    wrong = next((name for name, values in document.items() if not isinstance(values, list)), None)
+    if wrong is not None:
+        raise InputError(f"{source}: {shown(wrong)} is no list; a list of records, or columns as lists, is accepted")
     sizes = {name: len(values) for name, values in document.items()}
     first = next(iter(sizes))
     for name, size in sizes.items():
@@ -97,6 +108,14 @@ def _columns(document: Any, source: str) -> dict[str, list[Any]]:
                 "lists of one length are accepted"
             )
     return dict(document)
+
+
+def _by_row(document: dict[str, dict[str, Any]], source: str) -> dict[str, list[Any]]:
+    first = next(iter(document))
+    for name, values in document.items():
+        if list(values) != list(document[first]):
+            raise InputError(f"{source}: {shown(name)} and {shown(first)} have other rows; one set of rows is accepted")
+    return {name: list(values.values()) for name, values in document.items()}
 
 
 def read_json(path: Path) -> Any:

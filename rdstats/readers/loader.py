@@ -124,7 +124,7 @@ class Loader:
             )
 
     def _table(self, source: Source, table: Table) -> None:
-        roles = find_roles(table.source, table.names, self._options)
+        roles = find_roles(table.source, table.names, self._options, getattr(table, "index", ()))
         of_column = self._columns_told(source, roles)
         if not of_column:
             self._matched(source)

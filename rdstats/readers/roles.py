@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -53,8 +53,8 @@ class Roles:
         return list(dict.fromkeys(name for name in named if name is not None))
 
 
-def find_roles(source: str, names: Sequence[str], options: Options) -> Roles:
-    """Return the roles of the columns of a table.
+def find_roles(source: str, names: Sequence[str], options: Options, index: Collection[str] = ()) -> Roles:
+    """Return the roles of the columns of a table; those of the `index` of a frame are predictions only if named so.
 
     Raises
     ------
@@ -71,7 +71,7 @@ def find_roles(source: str, names: Sequence[str], options: Options) -> Roles:
             dims[dim] = found
     stage = _one(source, names, "stage", options.stage)
     taken = {true, count, stage, options.id, *dims.values()}
-    models = _models(source, names, options, taken)
+    models = _models(source, names, options, taken.union(index))
     if not models:
         raise InputError(_told(source, names, "no column of predictions", "--predicted COLUMN", USUAL["predicted"]))
     if count is not None and len(models) > 1:

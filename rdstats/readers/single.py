@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rdstats.errors import InputError, one_of
 from rdstats.readers.arrow_table import ArrowTable
 from rdstats.readers.files import kind_of
-from rdstats.readers.json_table import JsonLines, JsonTable, is_table, read_json
+from rdstats.readers.json_table import JsonLines, JsonTable, read_json
 from rdstats.readers.matrix_file import read_matrix_text
 from rdstats.readers.nested import has_matrices, nested_networks
 from rdstats.readers.networks import ClassTable
@@ -82,7 +82,7 @@ def read_column(path: str | os.PathLike[str], column: str | None = None) -> NDAr
             raise InputError(f"{source}: holds {arrays[name].dtype}; labels are accepted")
         chunks = iter([Chunk(source, 1, {name: coded_array(arrays[name])})])
     else:
-        table = _table(path, kind, source)
+        table = _table(path, kind)
         name = _chosen(source, table.names, column)
         chunks = iter(table.chunks([name]))
     parts = []
@@ -94,19 +94,14 @@ def read_column(path: str | os.PathLike[str], column: str | None = None) -> NDAr
     return np.concatenate(parts)
 
 
-def _table(path: Path, kind: str, source: str) -> Table:
+def _table(path: Path, kind: str) -> Table:
     if kind == "text":
         return TextTable(path)
     if kind == "arrow":
         return ArrowTable(path)
     if kind == "lines":
         return JsonLines(path)
-    document = read_json(path)
-    if isinstance(document, list) and document and not any(isinstance(one, dict | list) for one in document):
-        return JsonTable(path, {"": document})
-    if not is_table(document):
-        raise InputError(f"{source}: JSON of another kind; a list of values or records, or lists by name are accepted")
-    return JsonTable(path, document)
+    return JsonTable(path, read_json(path))
 
 
 def _chosen(source: str, names: list[str], column: str | None) -> str:

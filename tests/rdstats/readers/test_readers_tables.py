@@ -13,7 +13,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import confusion_matrix
 
+from rdstats.comparison.files import compare_files
 from rdstats.cube import digest, open_cube, save
+from rdstats.errors import InputError
 from rdstats.readers import import_files, preview, read_column
 
 LABELS = ["cat", "cat", "cat", "dog", "dog", "owl"]
@@ -55,6 +57,12 @@ def store(path: Path, kind: str) -> Path:
         FRAME.astype("category").to_parquet(path)
     elif kind == "feather":
         FRAME.to_feather(path)
+    elif kind == "shuffled":
+        FRAME.set_axis([3, 1, 4, 5, 9, 2]).to_parquet(path)
+    elif kind == "indexed":
+        FRAME.set_axis(pd.Index(range(6), name="image")).to_feather(path)
+    elif kind == "frame":
+        path.write_text(FRAME.to_json())
     elif kind == "records":
         path.write_text(FRAME.to_json(orient="records"))
     elif kind == "lists":
@@ -69,7 +77,8 @@ def store(path: Path, kind: str) -> Path:
 KINDS = {
     "csv": ".csv", "tsv": ".tsv", "semicolons": ".csv", "bom": ".csv", "utf-16": ".txt", "crlf": ".csv",
     "quoted": ".csv", "gzip": ".csv.gz", "parquet": ".parquet", "categories": ".pq", "feather": ".feather",
-    "records": ".json", "lists": ".json", "lines": ".jsonl", "arrays": ".npz",
+    "shuffled": ".parquet", "indexed": ".feather", "frame": ".json", "records": ".json", "lists": ".json",
+    "lines": ".jsonl", "arrays": ".npz",
 }  # fmt: skip
 
 
@@ -79,6 +88,56 @@ def test_every_kind_of_table_gives_one_cube(tmp_path: Path, kind: str) -> None:
     path = store(tmp_path / f"a b ü{KINDS[kind]}", kind)
     check(import_files(path))
     assert read_column(path, "mp").tolist() == MP
+
+
+@pytest.mark.parametrize("kind", ["parquet", "categories", "enum", "strings", "ipc", "lines"])
+def test_frames_that_polars_wrote(tmp_path: Path, kind: str) -> None:
+    polars = pytest.importorskip("polars")
+    pytest.importorskip("pyarrow")
+    frame = polars.DataFrame(FRAME.to_dict("list"))
+    path = tmp_path / {"ipc": "a.arrow", "lines": "a.jsonl"}.get(kind, "a.parquet")
+    if kind in ("ipc", "lines"):
+        {"ipc": frame.write_ipc, "lines": frame.write_ndjson}[kind](path)
+    else:
+        enum = polars.Enum(sorted(set(LABELS)))
+        cast = {"categories": polars.Categorical, "enum": enum}.get(kind, polars.String)
+        frame.cast(cast).write_parquet(path)
+    check(import_files(path))
+
+
+def test_the_index_of_a_frame_is_no_model_unless_named_so(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    frame = FRAME.set_axis(pd.Index(FRAME["mp"].tolist(), name="mp")).drop(columns="mp")
+    frame.assign(sham=LABELS).to_parquet(tmp_path / "a.parquet")
+    assert import_files(tmp_path / "a.parquet").cube()["method"].values.tolist() == ["sham"]
+    check(import_files(tmp_path / "a.parquet", predicted=["dense", "mp"]))
+
+
+@pytest.mark.parametrize(
+    ("document", "line"),
+    [({"label": {"0": "cat"}, "dense": {"1": "cat"}}, "a.json: 'dense' and 'label' have other rows; one set of rows is "
+      "accepted"),
+     ({"label": "cat", "dense": "dog"}, "a.json: 'label' is no list; a list of records, or columns as lists, is "
+      "accepted"),
+     ({}, "a.json: JSON of another kind; a list of values or records, or lists by name are accepted"),
+     (7, "a.json: JSON of another kind; a list of values or records, or lists by name are accepted"),
+     ([["cat"], {"label": "cat"}], "a.json: JSON of another kind; a list of values or records, or lists by name are "
+      "accepted")],
+)  # fmt: skip
+def test_json_that_is_no_table(tmp_path: Path, document: Any, line: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(document))
+    for read in (lambda: read_column(path, "dense"), lambda: compare_files(*[f"{path}:dense"] * 2, labels=str(path))):
+        with pytest.raises(InputError) as error:
+            read()
+        assert str(error.value).replace(f"{tmp_path}/", "") == line
+
+
+def test_json_that_is_one_column(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(MP))
+    assert read_column(path).tolist() == MP
+    assert compare_files(str(path), str(path), labels=str(path))["churn"].value == 0
 
 
 @pytest.mark.parametrize("kind", ["csv", "lines", "parquet"])
