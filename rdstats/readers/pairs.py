@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,10 +112,10 @@ def _labels(layout: Layout, dims: tuple[str, ...], final: Mapping[int, Codes]) -
     return found
 
 
-def check_plausible(layout: Layout) -> None:
+def check_plausible(networks: Iterable[Network]) -> None:
     """Refuse predictions that have no class in common with the labels: another column was meant."""
     columns: dict[Any, tuple[Network, Codes]] = {}
-    for one in (*layout.before.values(), *layout.after.values()):
+    for one in networks:
         key = (id(one.classes), one.model, one.where.get("method"))
         columns[key] = (one, one.counts + (columns[key][1] if key in columns else 0))
     for network, n in columns.values():

@@ -8,7 +8,7 @@ import io
 import re
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +29,7 @@ class TextTable:
 
     def __init__(self, path: Path, separator: str | None = None) -> None:
         self.path, self.source = path, name_of(path)
+        self.class_names: Mapping[str, Sequence[str]] = {}
         head, self.encoding = read_head(path)
         self.separator = separator or find_separator(lines_of(head)[0], path)
         self.names = check_names(self.source, header_of(path, separator))
@@ -53,8 +54,7 @@ class TextTable:
         except pd.errors.EmptyDataError:
             return
         except pd.errors.ParserWarning:
-            n = len(self.names)
-            raise InputError(f"{self.source}: rows of more than {n} fields; the header row has {n}") from None
+            raise InputError(f"{self.source}: {self._too_long()}") from None
         except pd.errors.ParserError as error:
             raise InputError(f"{self.source}: {_told(str(error))}") from None
         except UnicodeError:
@@ -63,6 +63,16 @@ class TextTable:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{self.source}: cannot be read as a table ({shown(str(error))})") from None
+
+    def _too_long(self) -> str:
+        """Return which row is too long: pandas warns without saying it."""
+        n = len(self.names)
+        with open_bytes(self.path) as handle, io.TextIOWrapper(handle, self.encoding, newline="") as text:
+            rows = csv.reader(text, delimiter=self.separator, skipinitialspace=True)
+            filled = (row for row in rows if row)
+            row = next((i for i, row in enumerate(filled, 1) if len(row) > n), 2)
+        return f"row {row}: more than {n} fields; {n} are accepted, as in the header row"
+
 
 def _column(series: Any) -> Column:
     import pandas as pd
@@ -124,6 +134,20 @@ def read_head(path: Path) -> tuple[str, str]:
     if not lines_of(text):
         raise InputError(f"{source}: is empty; a header row and data rows are accepted")
     return text, encoding
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a text file that are not blank.
+
+    Raises
+    ------
+    InputError
+        As `read_head`, or more than a table of classes has.
+    """
+    text, _ = read_head(path)
+    if path.stat().st_size >= _HEAD:
+        raise InputError(f"{name_of(path)}: has {path.stat().st_size} bytes; up to {_HEAD} are accepted")
+    return lines_of(text)
 
 
 def lines_of(text: str) -> list[str]:

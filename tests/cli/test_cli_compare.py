@@ -153,12 +153,15 @@ def test_predictions_outside_the_labels(rd, folder, tmp_path, arrays):
     pd.Series(odd, name="after").to_csv(tmp_path / "odd.csv", index=False)
     command = ["compare", folder / "before.txt", tmp_path / "odd.csv", "--labels", folder / "y.csv"]
     line = rd.refused(*command)
-    assert "'horse' at position 4" in line
+    assert "odd.csv: row 6, column 'after': 'horse' is predicted but is none of the classes bird, cat, dog" in line
+    assert "--unknown other puts" in line
+    assert "--unknown keep makes" in line
+    assert "--classes lists" in line
     found = compare_json(rd, *command[1:], "--unknown", "other")
     assert {record["class_name"] for record in found["classes"]} == set(NAMES)
     listed = tmp_path / "classes.txt"
     listed.write_text("bird\ncat\ndog\nhorse\n", "utf-8")
-    assert "no prediction at position 7" in rd.refused(*command, "--classes", listed)
+    assert "odd.csv: row 9, column 'after': no value; a class" in rd.refused(*command, "--classes", listed)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +175,7 @@ def test_predictions_outside_the_labels(rd, folder, tmp_path, arrays):
         ([".", "after.csv"], "is a folder"),
         (["before.npz", "after.npy"], "several arrays; name one, FILE:ARRAY"),
         (["before.npz:matrx", "after.npy"], "no array 'matrx'"),
-        (["before.npz:other", "after.npy"], "before has one axis"),
+        (["before.npz:other", "after.npy"], "an array of shape (2,); a matrix (C, C)"),
         (["before.csv", "after.csv", "--fail-if", "slop > 1"], "no quantity slop (did you mean 'slope'?)"),
         (["before.csv", "after.csv", "--fail-if", "delta > 1"], "this comparison has no delta"),
         (["before.csv", "after.csv", "--format", "html"], "--format html"),

@@ -25,7 +25,7 @@ TABLES = [
     ("label,dense,mp\na,a,a\nb,b\n", {}, "a.csv: row 3, column 'mp': no value; a class is accepted in every row"),
     ("label,dense,mp\na,a,a\nb,b,b,b\n", {}, "a.csv: row 3: 4 fields; 3 are accepted, as in the header row"),
     ("label,dense,dense\na,a,a\n", {}, "a.csv: column 'dense' is there twice; give each column a name of its own"),
-    ("label,dense,mp\na,a,a,\nb,b,b,\n", {}, "a.csv: rows of more than 3 fields; the header row has 3"),
+    ("label,dense,mp\na,a,a,\nb,b,b,\n", {}, "a.csv: row 2: more than 3 fields; 3 are accepted"),
     ("x,dense,mp\na,a,a\n", {}, "a.csv: no column of true classes among 'x', 'dense', 'mp'; say which with --true COL"),
     ("label,x\na,a\n", {}, "a.csv: no column of predictions among 'label', 'x'; say which with --predicted COLUMN"),
     ("label,true,pred\na,a,a\n", {}, "a.csv: columns 'label', 'true' could all be true; say which: --true COLUMN"),
@@ -36,10 +36,10 @@ TABLES = [
     ("label,pred_a,pred_b\na,a,a\nb,b,b\n", {}, "nothing says which network is before compression (networks: a, b): -"),
     ("label,dense,mp\na,a,a\na,a,a\n", {}, "only one class, 'a'; two or more are accepted"),
     ("label,dense,mp\na,x,a\nb,y,b\n", {}, "a.csv, row 2 (dense): labels such as 'a', 'b' and predictions such as 'x'"),
-    ("label,dense,mp\na,a,a\nb,b,c\n", {"unknown": "error"}, "a.csv: row 3, column 'mp': 'c' is predicted but no labe"),
-    ("label,dense,mp\na,a,a\nb,b,c\n", {"classes": ["a", "b"]}, "a.csv: row 3, column 'mp': 'c' is not among the clas"),
+    ("label,dense,mp\na,a,a\nb,b,c\n", {"unknown": "error"}, "a.csv: row 3, column 'mp': 'c' is predicted but is"),
+    ("label,dense,mp\na,a,a\nb,b,c\n", {"classes": ["a", "b"]}, "a.csv: row 3, column 'mp': 'c' is predicted but is"),
     ("label,dense,mp\na,a,a\nc,b,a\n", {"classes": ["a", "b"], "unknown": "other"}, "a.csv: row 3, column 'label': 'c"),
-    ("label,dense,mp\nother,a,a\na,b,c\n", {"unknown": "other"}, "--unknown other: a class is called 'other' already"),
+    ("label,dense,mp\nother,a,a\na,b,c\n", {"unknown": "other"}, "unknown other: a class is called 'other' already"),
     ("seed,label,dense,mp\n0,a,a,a\n,b,b,b\n", {}, "a.csv, row 3: no seed for this network"),
     ("method,ratio,true,pred,n\ndense,1,a,a,1\nmp,0.5,a,a,1\n", {}, "a.csv: row 3, column 'ratio': '0.5'; a ratio of"),
     ("method,ratio,true,pred,n\ndense,1,a,a,1\nmp,two,a,a,1\n", {}, "a.csv: row 3, column 'ratio': 'two'; a number is"),
@@ -66,7 +66,7 @@ def test_tables_that_are_refused(write: Any, refused: Any, text: str, options: A
     ("options", "message"),
     [
         ({"tru": "x"}, "mapping: 'tru' (did you mean 'true'?); accepted are true, predicted,"),
-        ({"unknown": "skip"}, "mapping: unknown: 'skip'; error, other is accepted"),
+        ({"unknown": "skip"}, "mapping: unknown: 'skip'; error, other, keep is accepted"),
         ({"sum": "yes"}, "mapping: sum: 'yes'; true or false is accepted"),
         ({"true": ["a"]}, "mapping: true: ['a']; text is accepted"),
         ({"columns": ["seed"]}, "mapping: columns: ['seed']; a mapping from dimension to column is accepted"),
@@ -181,7 +181,7 @@ def test_a_column_that_is_no_class(write: Any, refused: Any, monkeypatch: pytest
 
 def test_names_in_messages_hide_nothing(write: Any, refused: Any) -> None:
     line = refused(write("a.csv", "label,dense,mp\na,a,a\nb,b,\u202eb\n"), classes=["a", "b"])
-    assert "'\\u202eb' (did you mean 'b'?) is not among the classes" in line
+    assert "'\\u202eb' is predicted but is none of the classes a, b" in line
 
 
 def test_mixed_types_in_json(write: Any, refused: Any) -> None:
