@@ -99,7 +99,7 @@ def recall_changes(cube: xr.Dataset, *, level: float = 0.95) -> xr.Dataset:
 
     ``change = recall after - recall before``, of networks tested on the same images (Bonett and Price, see
     `rdstats.array.paired_change`).  The intervals of a cell's k classes are simultaneous, each at
-    ``1 - (1 - level)/k``; the accuracy's is at `level`.
+    ``1 - (1 - level)/k``; ``interval_alone`` and the accuracy's are at `level`.
 
     Parameters
     ----------
@@ -110,8 +110,8 @@ def recall_changes(cube: xr.Dataset, *, level: float = 0.95) -> xr.Dataset:
 
     Returns
     -------
-    Dataset over the cell dimensions: ``change, interval (..., class, ci_bound)`` and ``k``; ``accuracy_change,
-    accuracy_interval (..., ci_bound)``; the attribute ``basis`` is ``paired`` or ``covering``.  NaN for classes
+    Dataset over the cell dimensions: ``change, interval, interval_alone (..., class, ci_bound)`` and ``k``;
+    ``accuracy_change, accuracy_interval (..., ci_bound)``; the attribute ``basis`` is ``paired`` or ``covering``.  NaN for classes
     without test images.
 
     Raises
@@ -141,6 +141,7 @@ def recall_changes(cube: xr.Dataset, *, level: float = 0.95) -> xr.Dataset:
     classes = _interval([lost, gained, images], level, k.broadcast_like(images))
     sums = [part.where(here).sum(CLASS, min_count=1) for part in (lost, gained, images)]
     result = xr.Dataset({"change": classes[0], "interval": classes[1], "k": k})
+    result["interval_alone"] = _interval([lost, gained, images], level, 1)[1]
     result["accuracy_change"], result["accuracy_interval"] = _interval(sums, level, 1)
     template = counts["correct"]
     return result.map(like, args=(template,)).assign_attrs(level=level, basis=PAIRED if paired else COVERING)

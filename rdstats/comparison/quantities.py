@@ -161,9 +161,16 @@ def _accuracy_drop(source: Source) -> _Found:
 
 
 def _worst_recall_drop(source: Source) -> _Found:
-    """The largest drop; its bounds are the largest of the simultaneous ones, so they hold at the same level."""
-    drop, ends = -source.changes["change"], _flipped(source.changes["interval"])
-    return _Found(drop.max(CLASS), ends.max(CLASS), source.basis)
+    """The largest drop; its lower bound is the largest of the simultaneous ones, since any class may have it.
+
+    For the upper one, the bound of every class alone is enough: the class that truly drops most is one class, and where
+    its bound holds, so does the largest of all.
+    """
+    drop, ends = -source.changes["change"], _flipped(source.changes["interval"]).max(CLASS)
+    if "interval_alone" in source.changes:
+        alone = _flipped(source.changes["interval_alone"]).max(CLASS)
+        ends = ends.where(ends["ci_bound"] == "lower", alone)
+    return _Found(drop.max(CLASS), ends, source.basis)
 
 
 def _churn(source: Source) -> _Found:
