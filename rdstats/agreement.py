@@ -111,8 +111,8 @@ def recall_changes(cube: xr.Dataset, *, level: float = 0.95) -> xr.Dataset:
     Returns
     -------
     Dataset over the cell dimensions: ``change, interval, interval_alone (..., class, ci_bound)`` and ``k``;
-    ``accuracy_change, accuracy_interval (..., ci_bound)``; the attribute ``basis`` is ``paired`` or ``covering``.  NaN for classes
-    without test images.
+    ``accuracy_change, accuracy_interval (..., ci_bound)``; the attribute ``basis`` is ``paired`` or ``covering``.  NaN
+    for classes without test images.
 
     Raises
     ------

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rdstats.comparison.quantities import QUANTITIES, Quantity
+from rdstats.comparison.quantities import POSSIBLE, QUANTITIES, Quantity
 from rdstats.errors import InputError, nearest, one_of
 from rdstats.records import Record
 from rdstats.tables.table import label
@@ -67,7 +67,7 @@ class Gate:
         By default a gate fails when the whole interval lies beyond the limit: for ``>`` its lower bound does, so the
         failure is beyond chance at the interval's level.  A value beyond the limit whose interval reaches back within
         it passes with a warning.  With `strict` a gate passes only when the whole interval lies within the limit, so
-        that the limit is shown to be kept (non-inferiority); what has no interval fails.  With `point`, and by default
+        that the limit is shown to be kept (non-inferiority); what has no interval of confidence fails.  With `point`, and by default
         where a quantity has no interval, its value decides.  What has neither fails: it cannot be shown to keep the
         limit.
 
@@ -87,7 +87,8 @@ class Gate:
     def _judge(self, quantity: Quantity, rule: str) -> GateResult:
         bound = {"lower": quantity.lower, "upper": quantity.upper}[self.side(rule)]
         used, tested = ("bound", bound) if bound is not None and rule != "point" else ("value", quantity.value)
-        if tested is None or (rule == "strict" and used == "value"):
+        nothing_shown = used == "value" or quantity.basis == POSSIBLE
+        if tested is None or (rule == "strict" and nothing_shown):
             return GateResult(self, quantity, rule, "none", None, True)
         return GateResult(self, quantity, rule, used, tested, self._beyond(tested))
 
@@ -141,6 +142,9 @@ class GateResult:
         return f"{text}{self._remark()}"
 
     def _untested(self) -> str:
+        if self.quantity.basis == POSSIBLE:
+            ends = f"{self.quantity.lower:.4g} to {self.quantity.upper:.4g}"
+            return f"not shown to be within: {ends} is {POSSIBLE}"
         if self.quantity.value is None:
             return f"cannot be judged ({self.quantity.reason.replace('_', ' ') or 'no value'})"
         return f"not shown to be within: value {self.quantity.value:.4g} has no interval{self._why()}"

@@ -20,9 +20,9 @@ from rdstats.slope import t_intervals
 
 IMAGES = "over test images, these models"
 ALLOWED = "over test images, these models, whatever images both get right"
-CORRECTED = "over test images, these models; of the slope freed of the sampling of test images"
+CORRECTED = "over test images, these models, of the slope freed of the sampling of test images"
 RUNS = "over training runs, this test set"
-RUNS_AND_CORRECTED = "over training runs; freed of the sampling of test images"
+RUNS_AND_CORRECTED = "over training runs, freed of the sampling of test images"
 POSSIBLE = "all that the two matrices allow, no interval of confidence"
 NO_INTERVAL = "no interval"
 SHORT = {

@@ -145,7 +145,7 @@ def test_several_seeds_with_a_control(many, seeds):
     assert many["worst_recall_drop"].value == -per_class["change"].min().item()
     assert many["worst_recall_drop"].lower == -per_class["interval"].sel(ci_bound="upper").min().item()
     assert {one.basis for one in many.quantities if one.lower is not None} == {
-        "over training runs, this test set", "over training runs; freed of the sampling of test images",
+        "over training runs, this test set", "over training runs, freed of the sampling of test images",
     }  # fmt: skip
     assert "intensification_ratio" in many.classes[0]
     assert many.classes[0]["intensification_ratio"] is None

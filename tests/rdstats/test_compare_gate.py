@@ -4,6 +4,7 @@ import pytest
 
 import rdstats
 from rdstats.comparison import Gate, Quantity
+from rdstats.comparison.quantities import POSSIBLE
 from rdstats.errors import InputError
 
 
@@ -88,6 +89,12 @@ def test_the_sentences_of_strict():
         "FAILED: slope > 1.2: not shown to be within: value 1.1 has no interval: weak denominator"
     )
     assert told(bare) == "passed: slope > 1.2: value 1.1 (it has no interval: weak denominator), within by 0.1"
+    possible = Quantity("slope", None, 1.0, 1.1, POSSIBLE, "", {})
+    assert told(possible, strict=True) == (
+        "FAILED: slope > 1.2: not shown to be within: 1 to 1.1 is all that the two matrices allow, no interval of "
+        "confidence"
+    )
+    assert not Gate("slope", ">", 1.2).judge([possible])[0].failed
     assert told(Quantity("slope", None, None, None, "no interval", "", {}), strict=True).endswith("(no value)")
 
 
