@@ -59,10 +59,12 @@ def churn(cube: xr.Dataset, *, level: float = 0.95) -> xr.Dataset:
         return _of_predictions(cube, level)
     if "confusion" not in cube or "confusion_dense" not in cube:
         raise InputError("churn compares predictions, or matrices, before and after compression: the cube has not both")
-    core = [["true_class", "predicted_class"]] * 2
+    core = ["true_class", "predicted_class"]
+    one, two = xr.broadcast(cube["confusion_dense"], cube["confusion"])
+    there = one.notnull().any(core) & two.notnull().any(core)  # a network that is missing on one side has no churn
     lower, upper = xr.apply_ufunc(
-        array.churn_bounds, *xr.broadcast(cube["confusion_dense"], cube["confusion"]),
-        input_core_dims=core, output_core_dims=[[], []], keep_attrs=False,
+        array.churn_bounds, one.where(there, 0), two.where(there, 0), input_core_dims=[core] * 2,
+        output_core_dims=[[], []], keep_attrs=False,
     )  # fmt: skip
     template = cube["confusion"].isel(true_class=0, predicted_class=0, drop=True)
     unknown = like(xr.full_like(lower, np.nan), template)

@@ -67,9 +67,9 @@ class Gate:
         By default a gate fails when the whole interval lies beyond the limit: for ``>`` its lower bound does, so the
         failure is beyond chance at the interval's level.  A value beyond the limit whose interval reaches back within
         it passes with a warning.  With `strict` a gate passes only when the whole interval lies within the limit, so
-        that the limit is shown to be kept (non-inferiority); what has no interval of confidence fails.  With `point`, and by default
-        where a quantity has no interval, its value decides.  What has neither fails: it cannot be shown to keep the
-        limit.
+        that the limit is shown to be kept (non-inferiority); what has no interval of confidence fails.  With `point`,
+        and by default where a quantity has no interval, its value decides.  What has neither fails: it cannot be shown
+        to keep the limit.
 
         Raises
         ------

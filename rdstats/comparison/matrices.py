@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from rdstats.cube.schema import CORE
 from rdstats.errors import InputError, one_of
 from rdstats.plain import as_array, frame_axes
+from rdstats.readers.stacks import refuse_margins
 from rdstats.readers.values import shown
 from rdstats.unknown import KEEP, OTHER, MisplacedError, check_free, refusal
 
@@ -55,6 +56,8 @@ def in_one_order(
         Rows that are none of the classes or differ, other numbers of classes, predictions outside the classes where
         that is an error.
     """
+    for name, one in matrices.items():
+        refuse_margins(name, one.counts)
     named = {name: one for name, one in matrices.items() if one.rows is not None}
     given = None if classes is None else _given(classes)
     if not named:

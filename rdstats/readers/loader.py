@@ -21,7 +21,7 @@ from rdstats.readers.numpy_file import read_numpy
 from rdstats.readers.options import Options
 from rdstats.readers.pattern import parse_pattern
 from rdstats.readers.roles import BEFORE, Roles, could_be_table, find_roles
-from rdstats.readers.stacks import archive_networks, class_texts, network_of, number_classes
+from rdstats.readers.stacks import archive_networks, class_texts, network_of, number_classes, refuse_margins
 from rdstats.readers.table import Table
 from rdstats.readers.text_table import TextTable, header_of
 from rdstats.readers.values import name_of, shown
@@ -81,6 +81,7 @@ class Loader:
         self._matched(source)
         counts, rows, columns = read_matrix_text(source.path, self._options.separator)
         name = self._name(source)
+        refuse_margins(name, counts)
         table = self._tables(str(source.where.get("dataset", "")))
         if rows is None or columns is None:
             given = range(len(counts)) if self._options.classes is None else self._options.classes

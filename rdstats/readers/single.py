@@ -16,11 +16,11 @@ from rdstats.readers.arrow_table import ArrowTable
 from rdstats.readers.files import kind_of
 from rdstats.readers.json_table import JsonLines, JsonTable, is_table, read_json
 from rdstats.readers.matrix_file import TextMatrix, is_matrix, read_matrix_text
-from rdstats.readers.nested import has_matrices, nested_networks
+from rdstats.readers.nested import has_matrices, nested_networks, picked
 from rdstats.readers.networks import ClassTable
 from rdstats.readers.numpy_file import read_numpy
 from rdstats.readers.options import Options
-from rdstats.readers.stacks import CLASS_NAMES, class_texts, matrices_of
+from rdstats.readers.stacks import CLASS_NAMES, class_texts, matrices_of, refuse_margins
 from rdstats.readers.table import Table, column_named
 from rdstats.readers.text_table import TextTable
 from rdstats.readers.values import Unreadable, is_whole, label_text, name_of, refuse, shown
@@ -56,7 +56,7 @@ def read_matrix(path: str | os.PathLike[str], array: str = "") -> TextMatrix:
 
     Parameters
     ----------
-    array : its name in a file of several arrays.
+    array : its name in a file of several.
 
     Raises
     ------
@@ -67,20 +67,23 @@ def read_matrix(path: str | os.PathLike[str], array: str = "") -> TextMatrix:
     kind = kind_of(path)
     if kind == "numpy":
         return _of_numpy(path, source, array)
-    if array:
+    if array and kind != "json":
         raise InputError(f"{source}:{array}: a column is a model's predictions, which need --labels FILE")
     if kind == "text":
         try:
-            return read_matrix_text(path)
+            found = read_matrix_text(path)
         except InputError as error:
             raise InputError(f"{error}{'' if is_matrix(path) else _PREDICTIONS}") from None
+        refuse_margins(source, found.counts)
+        return found
     if kind == "json":
         document = read_json(path)
         if has_matrices(document):
+            document = picked(source, document, array) if array else document
             table = ClassTable(Options())
             networks = nested_networks(source, document, Options(), lambda _: table, "", {}).networks
             if len(networks) > 1:
-                raise InputError(f"{source}: {len(networks)} matrices; a file of one is accepted, or rd import")
+                raise InputError(f"{source}: {len(networks)} matrices; name one, FILE:NAME")
             own = table.names if isinstance(document, dict) and any(key in document for key in CLASS_NAMES) else None
             return TextMatrix(networks[0].counts, own, own)
     raise InputError(f"{source}: one confusion matrix is accepted (CSV, .npy, .npz, JSON){_PREDICTIONS}")
@@ -157,7 +160,10 @@ def _is_headless(name: str, values: NDArray[Any]) -> bool:
 
 def _table(path: Path, kind: str, source: str) -> Table:
     if kind == "text":
-        return TextTable(path)
+        try:
+            return TextTable(path)
+        except InputError as error:
+            raise InputError(f"{error}{'; a matrix goes without --labels' if is_matrix(path) else ''}") from None
     if kind == "arrow":
         return ArrowTable(path)
     if kind == "lines":

@@ -41,7 +41,17 @@ def matrices_of(source: str, name: str, array: NDArray[Any]) -> NDArray[np.int64
         )
     result = np.where(wrong | empty[..., None, None], 0, array).astype(np.int64)
     result[empty] = -1
+    refuse_margins(what, result)
     return result
+
+
+def refuse_margins(what: str, counts: NDArray[Any]) -> None:
+    """Raise `InputError` where the last row and column of a matrix are the sums of the others: they are no class."""
+    if counts.ndim != 2 or min(counts.shape) < 3:
+        return
+    inner = counts[:-1, :-1]
+    if inner.sum() and np.array_equal(counts[-1, :-1], inner.sum(0)) and np.array_equal(counts[:-1, -1], inner.sum(1)):
+        raise InputError(f"{what}: the last row and column are the sums of the others; leave them out")
 
 
 def number_classes(

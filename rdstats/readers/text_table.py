@@ -56,7 +56,9 @@ class TextTable:
         except pd.errors.ParserWarning:
             raise InputError(f"{self.source}: {self._too_long()}") from None
         except pd.errors.ParserError as error:
-            raise InputError(f"{self.source}: {_told(str(error))}") from None
+            if "Expected" in str(error) and "fields in line" in str(error):
+                raise InputError(f"{self.source}: {self._too_long()}") from None
+            raise InputError(f"{self.source}: cannot be read as a table ({shown(_plain(str(error)))})") from None
         except UnicodeError:
             raise InputError(f"{self.source}: from row {row} on, not text in UTF-8") from None
         except (ValueError, OSError, OverflowError) as error:
@@ -65,13 +67,13 @@ class TextTable:
             raise InputError(f"{self.source}: cannot be read as a table ({shown(str(error))})") from None
 
     def _too_long(self) -> str:
-        """Return which row is too long: pandas warns without saying it."""
+        """Return which row is too long: pandas warns without saying it, or counts blank lines."""
         n = len(self.names)
         with open_bytes(self.path) as handle, io.TextIOWrapper(handle, self.encoding, newline="") as text:
             rows = csv.reader(text, delimiter=self.separator, skipinitialspace=True)
             filled = (row for row in rows if row)
-            row = next((i for i, row in enumerate(filled, 1) if len(row) > n), 2)
-        return f"row {row}: more than {n} fields; {n} are accepted, as in the header row"
+            row, size = next(((i, len(row)) for i, row in enumerate(filled, 1) if len(row) > n), (2, n + 1))
+        return f"row {row}: {size} fields; {n} are accepted, as in the header row"
 
 
 def _column(series: Any) -> Column:
@@ -81,12 +83,9 @@ def _column(series: Any) -> Column:
     return Column(codes.astype(np.int64), values.tolist())
 
 
-def _told(message: str) -> str:
-    """Return pandas' complaint in our words."""
-    found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
-    if found:
-        return f"row {found[2]}: {found[3]} fields; {found[1]} are accepted, as in the header row"
-    return f"cannot be read as a table ({shown(' '.join(message.split()))})"
+def _plain(message: str) -> str:
+    """Return pandas' complaint on one line."""
+    return " ".join(message.split())
 
 
 def header_of(path: Path, separator: str | None) -> list[str]:

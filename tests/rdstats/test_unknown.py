@@ -207,3 +207,63 @@ def test_a_first_label_that_was_taken_for_a_header(folder):
     (folder / "bare.csv").write_text("yes\ndog\ncat\ndog\nowl\nowl\n", "utf-8")
     with pytest.raises(InputError, match=r"bare\.csv 5, t\.csv 6 \(row 1 of bare\.csv, 'yes', was read as a header\)"):
         compare_files("t.csv:dense", "bare.csv", labels="t.csv:label")
+
+
+def test_matrices_in_json_by_name(folder):
+    matrices = {"dense": [[5, 1], [2, 4]], "pruned": [[4, 2], [2, 4]], "class_names": ["cat", "dog"]}
+    (folder / "two.json").write_text(json.dumps(matrices), "utf-8")
+    (folder / "one.json").write_text(json.dumps({"confusion_matrix": [[4, 2], [2, 4]], "accuracy": 0.6}), "utf-8")
+    found = compare_files("two.json:dense", "two.json:pruned").cube
+    assert found["class_name"].values.tolist() == ["cat", "dog"]
+    assert found["confusion"].values.tolist() == compare_files("one.json", "one.json").cube["confusion"].values.tolist()
+    with pytest.raises(InputError, match=r"two\.json: no matrix 'dnse' \(did you mean 'dense'\?\)"):
+        compare_files("two.json:dnse", "one.json")
+    with pytest.raises(InputError, match=r"two\.json: 2 matrices; name one, FILE:NAME"):
+        compare_files("two.json", "one.json")
+
+
+@pytest.mark.parametrize("text", ['"abc"', "null", "{}", '{"a": 1}', '[{"a": "x"}, 3]', "[]", "3"])
+def test_json_that_is_no_list_of_labels(folder, text):
+    store(DENSE)
+    (folder / "a.json").write_text(text, "utf-8")
+    with pytest.raises(InputError, match=r"^a\.json: JSON of another kind"):
+        compare_files("t.csv:dense", "a.json", labels="t.csv:label")
+
+
+def test_a_list_of_labels_in_json(folder):
+    store(DENSE)
+    (folder / "a.json").write_text(json.dumps(DENSE), "utf-8")
+    found = compare_files("t.csv:dense", "a.json", labels="t.csv:label").cube
+    assert found["confusion"].equals(found["confusion_dense"])
+
+
+def test_labels_that_are_decimals(folder):
+    pa = pytest.importorskip("pyarrow")
+    import decimal
+
+    import pyarrow.parquet as pq
+
+    exact = pa.array([decimal.Decimal("1.00"), decimal.Decimal("2.50")])
+    pq.write_table(pa.table({"label": exact, "dense": [1.0, 2.5], "mp": ["1", "2.50"]}), "t.parquet")
+    assert import_files("t.parquet", unknown="keep").classes[""] == ["1", "2.5", "2.50"]
+
+
+@pytest.mark.parametrize("array", [np.array(3), np.zeros((0, 2, 2), int), np.array([[8, np.nan], [1, 2]])])
+def test_arrays_that_are_no_matrices(folder, array):
+    np.save("a.npy", array)
+    with pytest.raises(InputError, match=r"a\.npy|nothing to compare"):
+        compare_files("a.npy", "a.npy")
+    if array.ndim == 0:
+        with pytest.raises(InputError, match="before has no axis"):
+            rdstats.compare(array, array)
+
+
+def test_a_network_that_is_missing_is_left_out():
+    before = np.array([[[80.0, 20], [30, 90]]] * 6)
+    after = before + np.arange(6)[:, None, None] * [[-1, 1], [2, -2]]
+    some = after.copy()
+    some[2] = np.nan
+    found, rest = rdstats.compare(before, some, dims=("seed",)), [0, 1, 3, 4, 5]
+    expected = rdstats.compare(before[rest], after[rest], dims=("seed",))
+    assert found.quantities == expected.quantities
+    assert "Basis: 5 pairs" in found.summary()

@@ -25,7 +25,7 @@ TABLES = [
     ("label,dense,mp\na,a,a\nb,b\n", {}, "a.csv: row 3, column 'mp': no value; a class is accepted in every row"),
     ("label,dense,mp\na,a,a\nb,b,b,b\n", {}, "a.csv: row 3: 4 fields; 3 are accepted, as in the header row"),
     ("label,dense,dense\na,a,a\n", {}, "a.csv: column 'dense' is there twice; give each column a name of its own"),
-    ("label,dense,mp\na,a,a,\nb,b,b,\n", {}, "a.csv: row 2: more than 3 fields; 3 are accepted"),
+    ("label,dense,mp\na,a,a,\nb,b,b,\n", {}, "a.csv: row 2: 4 fields; 3 are accepted"),
     ("x,dense,mp\na,a,a\n", {}, "a.csv: no column of true classes among 'x', 'dense', 'mp'; say which with --true COL"),
     ("label,x\na,a\n", {}, "a.csv: no column of predictions among 'label', 'x'; say which with --predicted COLUMN"),
     ("label,true,pred\na,a,a\n", {}, "a.csv: columns 'label', 'true' could all be true; say which: --true COLUMN"),
@@ -164,6 +164,40 @@ def test_damaged_gzip(tmp_path: Path, refused: Any) -> None:
 def test_one_endless_line(tmp_path: Path, refused: Any) -> None:
     (tmp_path / "a.csv").write_bytes(b"label," * 200_000)
     assert refused(tmp_path / "a.csv").startswith("a.csv: no end of line in the first 1048576 bytes; a table")
+
+
+def test_a_name_twice_in_one_record(write: Any, refused: Any) -> None:
+    text = '{"label": ["a", "b"], "dense": ["a", "b"], "mp": ["a", "b"], "mp": ["b", "b"]}'
+    assert refused(write("a.json", text)) == "a.json: row 1: 'mp' is there twice in one record; once is accepted"
+    lines = '{"label": "a", "dense": "a", "mp": "a"}\n{"label": "b", "dense": "b", "mp": "b", "mp": "a"}\n'
+    assert refused(write("a.jsonl", lines)) == "a.jsonl: row 2: 'mp' is there twice in one record; once is accepted"
+
+
+def test_a_row_that_is_too_long_is_named(write: Any, refused: Any) -> None:
+    for n in (0, 3):  # the first row of data is another case for pandas
+        text = "label,dense,mp\n" + "a,b,a\n\n" * n + '"b,\n",b,b,b\n' + "a,a,a\n" * 3
+        assert refused(write("a.csv", text)).startswith(f"a.csv: row {n + 2}: ")
+
+
+def test_a_cube_is_told_where_it_belongs(tmp_path: Path, write: Any, refused: Any) -> None:
+    path = tmp_path / "a.nc"
+    import_files(write("a.csv", "label,dense,mp\na,a,b\nb,b,b\n")).save(path)
+    assert refused(path).endswith("a.nc: is a cube already (NetCDF): rd analyze a.nc says what is in it")
+
+
+def test_sums_of_rows_and_columns_are_no_class(write: Any, refused: Any) -> None:
+    message = "the last row and column are the sums of the others; leave them out"
+    named = ",a,b,All\na,8,1,9\nb,2,9,11\nAll,10,10,20\n"
+    assert refused(write("m.csv", named), before="m").endswith(message)
+    assert refused(write("m.json", "[[8, 1, 9], [2, 9, 11], [10, 10, 20]]"), before="m").endswith(message)
+    assert import_files([write("dense.csv", "8,1,9\n2,9,11\n10,9,20\n"), write("b.csv", "8,1,9\n2,9,11\n10,9,20\n")])
+
+
+def test_an_example_with_two_labels(write: Any, refused: Any) -> None:
+    one = write("dense.csv", "id,label,pred\n1,a,a\n2,b,b\n")
+    other = write("other.csv", "id,label,pred\n2,a,b\n1,b,a\n")
+    with pytest.raises(InputError, match=r"2 examples have other labels than in .*dense\.csv"):
+        import_files([one, other])
 
 
 def test_deep_json(tmp_path: Path, refused: Any) -> None:
