@@ -9,12 +9,11 @@ from typing import Any
 
 from rdstats.errors import InputError
 from rdstats.readers.table import Chunk, check_names, coded
-from rdstats.readers.text_table import open_bytes
+from rdstats.readers.text_table import LONGEST_LINE, open_bytes
 from rdstats.readers.values import Unreadable, name_of, refuse, shown
 
 LARGEST = 2**30
 ROWS = 2**17
-_LONGEST_LINE = 2**24
 
 
 class JsonLines:
@@ -32,10 +31,10 @@ class JsonLines:
         """Yield the number of each line and its record."""
         with open_bytes(self.path) as handle:
             row = 0
-            while line := handle.readline(_LONGEST_LINE + 1):
+            while line := handle.readline(LONGEST_LINE + 1):
                 row += 1
-                if len(line) > _LONGEST_LINE:
-                    raise refuse(self.source, row, None, f"lines of up to {_LONGEST_LINE} bytes are accepted")
+                if len(line) > LONGEST_LINE:
+                    raise refuse(self.source, row, None, f"lines of up to {LONGEST_LINE} bytes are accepted")
                 if line.strip():
                     yield row, self._record(line.removeprefix(b"\xef\xbb\xbf"), row)
 

@@ -20,7 +20,8 @@ from rdstats.readers.values import name_of, shown
 
 ROWS = 2**19
 SEPARATORS = (";", "\t", ",", "|")
-_HEAD = 2**20
+LONGEST_LINE = 2**24
+_HEAD = _PART = 2**20
 _BOMB_BYTES, _BOMB_TIMES = 2**30, 200
 
 
@@ -41,7 +42,7 @@ class TextTable:
         wanted = [self.names.index(name) for name in columns]
         row = 2
         try:
-            with open_bytes(self.path) as handle, warnings.catch_warnings():
+            with open_text(self.path, self.encoding) as handle, warnings.catch_warnings():
                 warnings.simplefilter("error", pd.errors.ParserWarning)
                 reader = pd.read_csv(
                     handle, sep=self.separator, header=0, names=list(range(len(self.names))), index_col=False,
@@ -59,6 +60,10 @@ class TextTable:
             if "Expected" in str(error) and "fields in line" in str(error):
                 raise InputError(f"{self.source}: {self._too_long()}") from None
             raise InputError(f"{self.source}: cannot be read as a table ({shown(_plain(str(error)))})") from None
+        except MemoryError:
+            raise InputError(
+                f"{self.source}: from row {row} on, a field that does not fit into memory (a quote left open?)"
+            ) from None
         except UnicodeError:
             raise InputError(f"{self.source}: from row {row} on, not text in UTF-8") from None
         except (ValueError, OSError, OverflowError) as error:
@@ -69,7 +74,7 @@ class TextTable:
     def _too_long(self) -> str:
         """Return which row is too long: pandas warns without saying it, or counts blank lines."""
         n = len(self.names)
-        with open_bytes(self.path) as handle, io.TextIOWrapper(handle, self.encoding, newline="") as text:
+        with open_text(self.path, self.encoding) as handle, io.TextIOWrapper(handle, self.encoding, newline="") as text:
             rows = csv.reader(text, delimiter=self.separator, skipinitialspace=True)
             filled = (row for row in rows if row)
             row, size = next(((i, len(row)) for i, row in enumerate(filled, 1) if len(row) > n), (2, n + 1))
@@ -167,6 +172,39 @@ def open_bytes(path: Path) -> IO[bytes]:
     return io.BufferedReader(_Guarded(path, handle), 2**20)
 
 
+def open_text(path: Path, encoding: str) -> IO[bytes]:
+    """Open a text file for readers that hold a line at a time: what is no text, or a line without end, is refused."""
+    return io.BufferedReader(_Lines(path, open_bytes(path), encoding), 2**20)
+
+
+class _Lines(io.RawIOBase):
+    """Text that is given up at a null character or a line without end, before anything reads it into memory."""
+
+    def __init__(self, path: Path, raw: IO[bytes], encoding: str) -> None:
+        self._path, self._raw, self._wide = path, raw, encoding == "utf-16"
+        self._line, self._read = 0, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._raw.read(min(len(buffer), _PART))
+        buffer[: len(data)] = data
+        if not self._wide and b"\0" in data:
+            at = self._read + data.index(b"\0")
+            raise InputError(f"{name_of(self._path)}: byte {at} is a null character; text is accepted")
+        end = max(data.rfind(b"\n"), data.rfind(b"\r"))
+        self._line = self._line + len(data) if end < 0 else len(data) - end - 1
+        self._read += len(data)
+        if self._line > LONGEST_LINE:
+            raise InputError(f"{name_of(self._path)}: a line of more than {LONGEST_LINE} bytes; rows are accepted")
+        return len(data)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
 class _Guarded(io.RawIOBase):
     """A gzip file that is given up when it expands beyond what tables do."""
 
@@ -179,7 +217,7 @@ class _Guarded(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         try:
-            data = self._file.read(len(buffer))
+            data = self._file.read(min(len(buffer), _PART))
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise InputError(f"{name_of(self._path)}: truncated or damaged gzip file ({error})") from None
         buffer[: len(data)] = data

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from rdstats.errors import InputError
-from rdstats.readers import import_files, make_options
+from rdstats.readers import import_files, make_options, read_matrix
 from rdstats.readers.numpy_file import read_numpy
 
 TABLES = [
@@ -198,6 +199,28 @@ def test_an_example_with_two_labels(write: Any, refused: Any) -> None:
     other = write("other.csv", "id,label,pred\n2,a,b\n1,b,a\n")
     with pytest.raises(InputError, match=r"2 examples have other labels than in .*dense\.csv"):
         import_files([one, other])
+
+
+def why_of(call: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        call()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("filler", "message"), [(b"\0", "is a null character"), (b"a", "a line of more than")])
+def test_text_that_ends_in_a_hole_is_not_read_whole(tmp_path: Path, refused: Any, filler: bytes, message: str) -> None:
+    """2 GB without room on disk: a line without end begins behind what is looked at first."""
+    path = tmp_path / "a.csv"
+    with open(path, "wb") as handle:
+        handle.write(b"label,dense,mp\n" + b"a,b,a\nb,b,b\n" * 100_000)
+        handle.write(filler * (2**24 + 2**21))
+        handle.truncate(2**31)
+    tracemalloc.start()
+    lines = [refused(path), why_of(lambda: read_matrix(path))]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert all(message in line for line in lines)
+    assert peak < 2**28
 
 
 def test_deep_json(tmp_path: Path, refused: Any) -> None:
