@@ -9,7 +9,7 @@ from typing import Any
 
 from rdstats.errors import InputError
 from rdstats.readers.table import Chunk, check_names, coded
-from rdstats.readers.text_table import LONGEST_LINE, open_bytes
+from rdstats.readers.text_table import LONGEST_LINE, open_bytes, read_up_to
 from rdstats.readers.values import Unreadable, name_of, refuse, shown
 
 LARGEST = 2**30
@@ -104,7 +104,7 @@ def read_json(path: Path) -> Any:
     """Return a JSON document; JSON cannot be read in parts, so files beyond 1 GiB are refused."""
     source = name_of(path)
     with open_bytes(path) as handle:
-        data = handle.read(LARGEST + 1)
+        data = read_up_to(handle, LARGEST + 1)
     if len(data) > LARGEST:
         raise InputError(f"{source}: more than 1 GiB of JSON, which must be read whole; one record a line is accepted")
     return parse(data.removeprefix(b"\xef\xbb\xbf"), source, None)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from rdstats.errors import InputError
 from rdstats.readers.networks import MOST_CLASSES
-from rdstats.readers.text_table import find_separator, lines_of, open_text, read_head
+from rdstats.readers.text_table import find_separator, lines_of, open_text, read_head, read_up_to
 from rdstats.readers.values import Unreadable, label_text, name_of, real_number, refuse, shown, whole_count
 
 Matrix = NDArray[np.int64]
@@ -56,7 +56,7 @@ def read_matrix_text(path: Path, separator: str | None = None) -> TextMatrix:
     source = name_of(path)
     _, encoding = read_head(path)
     with open_text(path, encoding) as handle:
-        data = handle.read(_LARGEST + 1)
+        data = read_up_to(handle, _LARGEST + 1)
     if len(data) > _LARGEST:
         raise InputError(f"{source}: more than 1 GiB; a matrix of up to {MOST_CLASSES} classes is accepted")
     try:

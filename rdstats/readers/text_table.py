@@ -177,6 +177,15 @@ def open_text(path: Path, encoding: str) -> IO[bytes]:
     return io.BufferedReader(_Lines(path, open_bytes(path), encoding), 2**20)
 
 
+def read_up_to(handle: IO[bytes], most: int) -> bytes:
+    """Return what a file holds, at most so many bytes; memory is taken as they come."""
+    parts = []
+    while most > 0 and (part := handle.read(min(most, 2**24))):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
+
+
 class _Lines(io.RawIOBase):
     """Text that is given up at a null character or a line without end, before anything reads it into memory."""
 
