@@ -72,6 +72,7 @@ def compare(
     from rdstats.files import check_writable
     from rdstats.readers.files import kind_of
     from rdstats.readers.options import class_list
+    from rdstats.readers.single import checked
     from rdstats.tables.escape import one_line
     from rdstats.unknown import UNKNOWN
 
@@ -80,7 +81,7 @@ def compare(
     if point and strict:
         raise InputError("--strict and --point: one of them is accepted")
     if after is None:
-        kind_of(split(before)[0])  # a cube says where it belongs
+        kind_of(checked(split(before)[0])[0])  # a cube says where it belongs
         raise InputError(f"{before}: only one file; a model before compression and one after it are compared")
     gates = [Gate.parse(text) for text in fail_if or ()]
     if report is not None:

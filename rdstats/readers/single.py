@@ -63,7 +63,7 @@ def read_matrix(path: str | os.PathLike[str], array: str = "") -> TextMatrix:
     InputError
         No such file, several matrices, or values that are no counts.
     """
-    path, source = _checked(path)
+    path, source = checked(path)
     kind = kind_of(path)
     if kind == "numpy":
         return _of_numpy(path, source, array)
@@ -124,7 +124,7 @@ def read_column(path: str | os.PathLike[str], column: str = "") -> FileColumn:
     InputError
         No such file or column, several that could be meant, or values that are no labels.
     """
-    path, source = _checked(path)
+    path, source = checked(path)
     kind = kind_of(path)
     if kind == "numpy":
         return FileColumn(_of_array(source, array_named(source, read_numpy(path), column)), source, None)
@@ -191,7 +191,8 @@ def _of_array(source: str, array: NDArray[Any]) -> NDArray[Any]:
     return found
 
 
-def _checked(path: str | os.PathLike[str]) -> tuple[Path, str]:
+def checked(path: str | os.PathLike[str]) -> tuple[Path, str]:
+    """Return the path of a file that is there, and its name as error lines show it."""
     path = Path(path)
     if not path.is_file():
         what = "is a folder; a file is accepted" if path.is_dir() else "no such file"
