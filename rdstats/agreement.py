@@ -59,10 +59,12 @@ def churn(cube: xr.Dataset, *, level: float = 0.95) -> xr.Dataset:
         return _of_predictions(cube, level)
     if "confusion" not in cube or "confusion_dense" not in cube:
         raise InputError("churn compares predictions, or matrices, before and after compression: the cube has not both")
-    core = [["true_class", "predicted_class"]] * 2
+    core = ["true_class", "predicted_class"]
+    one, two = xr.broadcast(cube["confusion_dense"], cube["confusion"])
+    there = one.notnull().any(core) & two.notnull().any(core)  # a network that is missing on one side has no churn
     lower, upper = xr.apply_ufunc(
-        array.churn_bounds, *xr.broadcast(cube["confusion_dense"], cube["confusion"]),
-        input_core_dims=core, output_core_dims=[[], []], keep_attrs=False,
+        array.churn_bounds, one.where(there, 0), two.where(there, 0), input_core_dims=[core] * 2,
+        output_core_dims=[[], []], keep_attrs=False,
     )  # fmt: skip
     template = cube["confusion"].isel(true_class=0, predicted_class=0, drop=True)
     unknown = like(xr.full_like(lower, np.nan), template)
@@ -99,7 +101,7 @@ def recall_changes(cube: xr.Dataset, *, level: float = 0.95) -> xr.Dataset:
 
     ``change = recall after - recall before``, of networks tested on the same images (Bonett and Price, see
     `rdstats.array.paired_change`).  The intervals of a cell's k classes are simultaneous, each at
-    ``1 - (1 - level)/k``; the accuracy's is at `level`.
+    ``1 - (1 - level)/k``; ``interval_alone`` and the accuracy's are at `level`.
 
     Parameters
     ----------
@@ -110,9 +112,9 @@ def recall_changes(cube: xr.Dataset, *, level: float = 0.95) -> xr.Dataset:
 
     Returns
     -------
-    Dataset over the cell dimensions: ``change, interval (..., class, ci_bound)`` and ``k``; ``accuracy_change,
-    accuracy_interval (..., ci_bound)``; the attribute ``basis`` is ``paired`` or ``covering``.  NaN for classes
-    without test images.
+    Dataset over the cell dimensions: ``change, interval, interval_alone (..., class, ci_bound)`` and ``k``;
+    ``accuracy_change, accuracy_interval (..., ci_bound)``; the attribute ``basis`` is ``paired`` or ``covering``.  NaN
+    for classes without test images.
 
     Raises
     ------
@@ -141,6 +143,7 @@ def recall_changes(cube: xr.Dataset, *, level: float = 0.95) -> xr.Dataset:
     classes = _interval([lost, gained, images], level, k.broadcast_like(images))
     sums = [part.where(here).sum(CLASS, min_count=1) for part in (lost, gained, images)]
     result = xr.Dataset({"change": classes[0], "interval": classes[1], "k": k})
+    result["interval_alone"] = _interval([lost, gained, images], level, 1)[1]
     result["accuracy_change"], result["accuracy_interval"] = _interval(sums, level, 1)
     template = counts["correct"]
     return result.map(like, args=(template,)).assign_attrs(level=level, basis=PAIRED if paired else COVERING)

@@ -62,31 +62,22 @@ def index_of(value: Any) -> Any:
     return value.index if _is(value, "pandas", "Series") or _is(value, "pandas", "DataFrame") else None
 
 
-def frame_names(name: str, value: Any) -> list[str] | None:
-    """Return the class names of a matrix that is a pandas or polars DataFrame; None where it has none.
+def frame_axes(value: Any) -> tuple[list[str], list[str]] | None:
+    """Return what the rows and the columns of a pandas or polars DataFrame are called; None where nothing is.
 
-    Raises
-    ------
-    InputError
-        Rows and columns of a pandas matrix with other names.
+    Rows that were never named are called as the columns are.
     """
     if _is(value, "polars", "DataFrame"):
         names = [str(column) for column in value.columns]
-        return None if all(column.startswith("column_") for column in names) else names
+        return None if all(column.startswith("column_") for column in names) else (names, names)
     if not _is(value, "pandas", "DataFrame"):
         return None
     rows, columns = ([str(label) for label in axis.tolist()] for axis in (value.index, value.columns))
-    plain = [str(i) for i in range(max(len(rows), len(columns)))]
-    if rows == plain[: len(rows)]:  # rows that were never named
-        return None if columns == plain[: len(columns)] else columns
-    if rows != columns:
-        where = next((i for i, pair in enumerate(zip(rows, columns, strict=False)) if pair[0] != pair[1]), 0)
-        raise InputError(
-            f"{name}: row {where + 1} is called {rows[where : where + 1]}, column {where + 1} "
-            f"{columns[where : where + 1]}; true classes on the rows and predicted ones on the columns in one order "
-            "are accepted"
-        )
-    return rows
+    if rows != [str(i) for i in range(len(columns))]:
+        return rows, columns
+    if rows == columns:
+        return None
+    return (rows if all(map(str.isdecimal, columns)) else columns), columns
 
 
 def _is(value: object, library: str, kind: str) -> bool:

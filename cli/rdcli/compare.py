@@ -17,7 +17,9 @@ FORMATS = ("text", "json", "markdown")
 
 def compare(
     before: Annotated[str, typer.Argument(metavar="BEFORE", help="Matrix or predictions before: FILE or FILE:COLUMN.")],
-    after: Annotated[str, typer.Argument(metavar="AFTER", help="The same after compression.")],
+    after: Annotated[
+        str | None, typer.Argument(metavar="AFTER", help="The same after compression.", show_default=False)
+    ] = None,
     labels: Annotated[
         str | None,
         typer.Option(metavar="FILE[:COLUMN]", help="True classes: the files are predictions.", show_default=False),
@@ -31,17 +33,24 @@ def compare(
         typer.Option(metavar="A,B,...|FILE", help="All classes in order; names of 0, 1, ...", show_default=False),
     ] = None,
     unknown: Annotated[
-        str, typer.Option(metavar="error|other", help="Predictions outside the classes: refused, or a class.")
+        str,
+        typer.Option(
+            metavar="error|other|keep", help="Predictions outside the classes: refused, one class, or each its own."
+        ),
     ] = "error",
     fail_if: Annotated[
         list[str] | None,
         typer.Option(
             metavar="'NAME > NUMBER'",
-            help="End with status 3 if the quantity is beyond the number; may be repeated. Its interval's nearer "
-            "bound decides: the failure is beyond chance.",
+            help="End with status 3 if the quantity is beyond the number; may be repeated. The whole interval must be "
+            "beyond it: the failure is beyond chance.",
             show_default=False,
         ),
     ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="A gate passes only if the whole interval is within: shown to be kept."),
+    ] = False,
     point: Annotated[bool, typer.Option("--point", help="Gates look at the value, not at the interval.")] = False,
     reference: Reference = "accuracy",
     level: Level = 0.95,
@@ -58,17 +67,26 @@ def compare(
     Example: rd compare before.csv after.csv --labels y.csv --fail-if "worst_recall_drop > 2%"
     """
     from rdstats.comparison import Gate
-    from rdstats.comparison.files import class_list, compare_files, path_of
+    from rdstats.comparison.files import compare_files, split
     from rdstats.comparison.layout import to_markdown_document, to_plain
     from rdstats.files import check_writable
+    from rdstats.readers.files import kind_of
+    from rdstats.readers.options import class_list
+    from rdstats.readers.single import checked
     from rdstats.tables.escape import one_line
+    from rdstats.unknown import UNKNOWN
 
     check("--format", format, FORMATS)
-    check("--unknown", unknown, ("error", "other"))
+    check("--unknown", unknown, UNKNOWN)
+    if point and strict:
+        raise InputError("--strict and --point: one of them is accepted")
+    if after is None:
+        kind_of(checked(split(before)[0])[0])  # a cube says where it belongs
+        raise InputError(f"{before}: only one file; a model before compression and one after it are compared")
     gates = [Gate.parse(text) for text in fail_if or ()]
     if report is not None:
         for text in (before, after, labels, control):
-            if text is not None and report.exists() and path_of(text).exists() and report.samefile(path_of(text)):
+            if text is not None and report.exists() and split(text)[0].exists() and report.samefile(split(text)[0]):
                 raise InputError(f"--report {report}: is one of the inputs and would be lost; give another name")
         check_writable(report)
     try:
@@ -78,7 +96,7 @@ def compare(
         )  # fmt: skip
     except OSError as error:
         raise InputError(f"cannot read: {error.strerror} ({error.filename})") from None
-    results = found.gates(gates, point=point)
+    results = found.gates(gates, point=point, strict=strict)
     if report is not None:
         found.write_report(report)
     if format == "json":

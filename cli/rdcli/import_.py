@@ -57,8 +57,8 @@ def import_(
     ] = None,
     unknown: Annotated[
         str | None,
-        typer.Option(metavar="error|other", help="Predictions outside the labels (or --classes). [default: classes "
-                     "of their own; error with --classes]", show_default=False),
+        typer.Option(metavar="error|other|keep", help="Predictions outside the classes: refused, one class, or each "
+                     "its own. [default: error]", show_default=False),
     ] = None,
     sum_: Annotated[bool, typer.Option("--sum", help="Add rows that repeat a count.")] = False,
     join: Annotated[bool, typer.Option("--join", help="The files are parts of one table.")] = False,
@@ -81,6 +81,7 @@ def import_(
     from rdstats.files import check_writable
     from rdstats.readers import import_files
     from rdstats.readers import preview as describe
+    from rdstats.readers.options import class_list
 
     if output is None and not preview:
         raise InputError("--output CUBE.nc says where the cube goes; --preview writes none")
@@ -92,7 +93,7 @@ def import_(
         "true": true, "predicted": predicted or None, "count": count, "stage": stage, "id": id,
         "columns": {**_names(told.get("columns")), **_pairs("--column", column)} if column else None,
         "dims": _parts(dims), "coords": {dim: _parts(text) for dim, text in _pairs("--coords", coords).items()} or None,
-        "pattern": pattern, "before": before, "classes": _classes(classes), "unknown": unknown, "sum": sum_ or None,
+        "pattern": pattern, "before": before, "classes": class_list(classes), "unknown": unknown, "sum": sum_ or None,
         "join": join or None, "predictions": predictions, "separator": separator, "filter": filter,
     }  # fmt: skip
     found = import_files(files, told, **options)
@@ -130,25 +131,14 @@ def _check_same(output: Path, cube: Any) -> None:
 def _read_mapping(path: Path) -> dict[str, Any]:
     """Read a YAML file (JSON is YAML): every option under its name."""
     from rdcompute.yamlread import read_text, read_yaml
+    from rdstats.readers.options import class_list
 
     found, _ = read_yaml(read_text(path), str(path))
     if not isinstance(found, dict):
         raise InputError(f"{path}: a mapping of options is accepted, such as true: label")
     if isinstance(found.get("classes"), str):
-        found["classes"] = _classes(found["classes"], path.parent)
+        found["classes"] = class_list(found["classes"], path.parent)
     return found
-
-
-def _classes(text: str | None, folder: Path = Path()) -> list[str] | None:
-    """Read ``a,b,c`` or a file with one class a line."""
-    if text is None:
-        return None
-    path = folder / text
-    if "," in text or not path.is_file():
-        return _parts(text)
-    from rdcompute.yamlread import read_text
-
-    return [line.strip() for line in read_text(path).removeprefix("\ufeff").splitlines() if line.strip()]
 
 
 def _parts(text: str | None) -> list[str] | None:

@@ -7,9 +7,10 @@ from typing import Any
 
 from rdstats.analysis import FOLDS, analyze
 from rdstats.array.validate import check_choice
-from rdstats.comparison.inputs import UNKNOWN, cube_of_matrices, cube_of_predictions
+from rdstats.comparison.inputs import cube_of_matrices, cube_of_predictions
 from rdstats.comparison.result import Comparison
 from rdstats.slope import MARGIN
+from rdstats.unknown import UNKNOWN
 
 
 def compare(
@@ -31,15 +32,16 @@ def compare(
     ----------
     before, after : two confusion matrices ``(C, C)`` of counts, true classes on the rows; or, with `labels`, the two
         models' predictions ``(images,)``.  NumPy, lists, pandas, polars, xarray, PyTorch on the CPU, or anything with
-        ``__array__`` or DLPack; a DataFrame's names are the classes'.  Leading axes are several pairs, see `dims`.
+        ``__array__`` or DLPack; the names of a DataFrame (`pandas.crosstab`) are the classes', and its columns may be
+        others than its rows.  Leading axes are several pairs, see `dims`.
     labels : true classes ``(images,)``, whole numbers or texts.
     control : like `after`, of models that were re-trained alike without compression: what claims are made against.
     classes : all classes in their order (with matrices, or with labels 0, 1, ...: their names); default: the labels,
         sorted.
     dims : names of the leading axes of `before` and `after`: ``("seed",)`` for pairs of one training run each, over
         which intervals and claims are then made; other names keep pairs apart.
-    unknown : what a prediction outside the classes is: ``error``, or ``other`` (a class without images of its own,
-        for missing predictions, too).
+    unknown : what a prediction outside the classes is: ``error``, ``other`` (they share a class without images of its
+        own; missing predictions, too), or ``keep`` (each is a class of its own, without images).
     reference : what recalls are balanced against, see `rdstats.slopes`.
     level, margin : confidence level, equivalence margin; see `rdstats.analyze`.
 
@@ -75,7 +77,7 @@ def compare(
     """
     check_choice("unknown", unknown, UNKNOWN)
     if labels is None:
-        cube = cube_of_matrices(before, after, control, dims=dims, classes=classes)
+        cube = cube_of_matrices(before, after, control, dims=dims, classes=classes, unknown=unknown)
     else:
         cube = cube_of_predictions(labels, before, after, control, dims=dims, classes=classes, unknown=unknown)
     # too few images for the folds of crossed intervals: both_correct says the rest

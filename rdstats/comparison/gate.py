@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rdstats.comparison.quantities import QUANTITIES, Quantity
+from rdstats.comparison.quantities import POSSIBLE, QUANTITIES, Quantity
 from rdstats.errors import InputError, nearest, one_of
 from rdstats.records import Record
 from rdstats.tables.table import label
@@ -59,25 +59,42 @@ class Gate:
         short = f"{self.limit:g}"
         return f"{self.name} {self.sign} {short if float(short) == self.limit else repr(self.limit)}"
 
-    def judge(self, quantities: Sequence[Quantity], *, point: bool = False) -> list[GateResult]:
+    def judge(
+        self, quantities: Sequence[Quantity], *, point: bool = False, strict: bool = False
+    ) -> list[GateResult]:
         """Return how the gate ends, place by place.
 
         By default a gate fails when the whole interval lies beyond the limit: for ``>`` its lower bound does, so the
         failure is beyond chance at the interval's level.  A value beyond the limit whose interval reaches back within
-        it passes with a warning.  Where a quantity has no interval, and with `point`, its value decides.  What has
-        neither fails: it cannot be shown to keep the limit.
+        it passes with a warning.  With `strict` a gate passes only when the whole interval lies within the limit, so
+        that the limit is shown to be kept (non-inferiority); what has no interval of confidence fails.  With `point`,
+        and by default where a quantity has no interval, its value decides.  What has neither fails: it cannot be shown
+        to keep the limit.
+
+        Raises
+        ------
+        InputError
+            Both `point` and `strict`, or a quantity that the comparison lacks.
         """
+        if point and strict:
+            raise InputError("strict and point: one of them is accepted")
+        rule = "point" if point else "strict" if strict else "chance"
         own = [quantity for quantity in quantities if quantity.name == self.name]
         if not own:
             raise InputError(f"--fail-if '{self}': this comparison has no {self.name} (it needs a control)")
-        return [self._judge(quantity, point) for quantity in own]
+        return [self._judge(quantity, rule) for quantity in own]
 
-    def _judge(self, quantity: Quantity, point: bool) -> GateResult:
-        bound = quantity.lower if ">" in self.sign else quantity.upper
-        used, tested = ("bound", bound) if bound is not None and not point else ("value", quantity.value)
-        if tested is None:
-            return GateResult(self, quantity, "none", None, True)
-        return GateResult(self, quantity, used, tested, self._beyond(tested))
+    def _judge(self, quantity: Quantity, rule: str) -> GateResult:
+        bound = {"lower": quantity.lower, "upper": quantity.upper}[self.side(rule)]
+        used, tested = ("bound", bound) if bound is not None and rule != "point" else ("value", quantity.value)
+        nothing_shown = used == "value" or quantity.basis == POSSIBLE
+        if tested is None or (rule == "strict" and nothing_shown):
+            return GateResult(self, quantity, rule, "none", None, True)
+        return GateResult(self, quantity, rule, used, tested, self._beyond(tested))
+
+    def side(self, rule: str) -> str:
+        """Return which end of an interval decides: the nearer one, or with ``strict`` the farther one."""
+        return "lower" if (">" in self.sign) != (rule == "strict") else "upper"
 
     def _beyond(self, value: float) -> bool:
         return {
@@ -92,6 +109,7 @@ class GateResult:
     Attributes
     ----------
     gate, quantity : what was asked, and of what.
+    rule : ``chance`` (fails beyond chance), ``strict`` (passes what is shown to be within) or ``point``.
     used : ``bound`` of the interval, ``value``, or ``none``.
     tested : the number that was compared with the limit.
     failed : whether the build fails.
@@ -99,6 +117,7 @@ class GateResult:
 
     gate: Gate
     quantity: Quantity
+    rule: str
     used: str
     tested: float | None
     failed: bool
@@ -112,27 +131,44 @@ class GateResult:
     def sentence(self) -> str:
         """Return the result in one line: what was compared, by how much it is beyond, on which basis."""
         place = "".join(f" ({dim} {label(value)})" for dim, value in self.quantity.place.items())
-        word = "FAILED" if self.failed else "passed"
+        start = f"{'FAILED' if self.failed else 'passed'}: {self.gate}{place}"
         if self.tested is None:
-            why = self.quantity.reason.replace("_", " ") or "no value"
-            return f"{word}: {self.gate}{place}: cannot be judged ({why})"
-        side = "lower" if ">" in self.gate.sign else "upper"
-        by = abs(self.tested - self.gate.limit)
-        what = f"{side} bound {_shown(self.tested, self.gate.limit)}" if self.used == "bound" else (
-            f"value {_shown(self.tested, self.gate.limit)}"
-        )  # fmt: skip
+            return f"{start}: {self._untested()}"
+        side, by = self.gate.side(self.rule), abs(self.tested - self.gate.limit)
+        what = f"{f'{side} bound' if self.used == 'bound' else 'value'} {_shown(self.tested, self.gate.limit)}"
         basis = f" ({self.quantity.basis})" if self.used == "bound" else ""
-        none = " (it has no interval)" if self.used == "value" and self.quantity.lower is None else ""
-        text = f"{word}: {self.gate}{place}: {what}{basis}{none}, {'beyond' if self.failed else 'within'} by {by:.3g}"
-        if not self.warned:
-            return text
-        return f"{text}; its value {self.quantity.value:.4g} is beyond, but not beyond chance"
+        none = f" (it has no interval{self._why()})" if self.used == "value" and self.quantity.lower is None else ""
+        text = f"{start}: {what}{basis}{none}, {'beyond' if self.failed else 'within'} by {by:.3g}"
+        return f"{text}{self._remark()}"
+
+    def _untested(self) -> str:
+        if self.quantity.basis == POSSIBLE:
+            ends = f"{self.quantity.lower:.4g} to {self.quantity.upper:.4g}"
+            return f"not shown to be within: {ends} is {POSSIBLE}"
+        if self.quantity.value is None:
+            return f"cannot be judged ({self.quantity.reason.replace('_', ' ') or 'no value'})"
+        return f"not shown to be within: value {self.quantity.value:.4g} has no interval{self._why()}"
+
+    def _why(self) -> str:
+        return f": {self.quantity.reason.replace('_', ' ')}" if self.quantity.reason else ""
+
+    def _remark(self) -> str:
+        """Return what the value says where an interval decided otherwise."""
+        value, strict = self.quantity.value, self.rule == "strict"
+        shown = ": shown to be within" if strict and not self.failed else ""
+        if value is None or self.used != "bound" or self.gate._beyond(value) == self.failed:
+            return shown
+        side = "within" if self.failed else "beyond"
+        ends = (self.quantity.lower, self.quantity.upper)
+        if None not in ends and not ends[0] <= value <= ends[1]:  # type: ignore[operator]
+            return f"{shown}; its value {value:.4g} is {side}, and outside the interval"
+        return f"; its value {value:.4g} is {side}, but not {'shown to be' if strict else 'beyond chance'}"
 
     def record(self) -> Record:
         """Return the result as a record, exact."""
         gate = {"gate": str(self.gate), "quantity": self.gate.name, "sign": self.gate.sign, "limit": self.gate.limit}
-        own = {"failed": self.failed, "warned": self.warned, "used": self.used, "tested": self.tested}
-        return {**self.quantity.place, **gate, **own}
+        own = {"failed": self.failed, "warned": self.warned, "rule": self.rule, "used": self.used}
+        return {**self.quantity.place, **gate, **own, "tested": self.tested}
 
 
 def _shown(value: float, limit: float) -> str:

@@ -20,9 +20,9 @@ from rdstats.slope import t_intervals
 
 IMAGES = "over test images, these models"
 ALLOWED = "over test images, these models, whatever images both get right"
-CORRECTED = "over test images, these models; of the slope freed of the sampling of test images"
+CORRECTED = "over test images, these models, of the slope freed of the sampling of test images"
 RUNS = "over training runs, this test set"
-RUNS_AND_CORRECTED = "over training runs; freed of the sampling of test images"
+RUNS_AND_CORRECTED = "over training runs, freed of the sampling of test images"
 POSSIBLE = "all that the two matrices allow, no interval of confidence"
 NO_INTERVAL = "no interval"
 SHORT = {
@@ -161,9 +161,16 @@ def _accuracy_drop(source: Source) -> _Found:
 
 
 def _worst_recall_drop(source: Source) -> _Found:
-    """The largest drop; its bounds are the largest of the simultaneous ones, so they hold at the same level."""
-    drop, ends = -source.changes["change"], _flipped(source.changes["interval"])
-    return _Found(drop.max(CLASS), ends.max(CLASS), source.basis)
+    """The largest drop; its lower bound is the largest of the simultaneous ones, since any class may have it.
+
+    For the upper one, the bound of every class alone is enough: the class that truly drops most is one class, and where
+    its bound holds, so does the largest of all.
+    """
+    drop, ends = -source.changes["change"], _flipped(source.changes["interval"]).max(CLASS)
+    if "interval_alone" in source.changes:
+        alone = _flipped(source.changes["interval_alone"]).max(CLASS)
+        ends = ends.where(ends["ci_bound"] == "lower", alone)
+    return _Found(drop.max(CLASS), ends, source.basis)
 
 
 def _churn(source: Source) -> _Found:

@@ -112,16 +112,19 @@ class Comparison:
 
         return pd.DataFrame(self.records(name))
 
-    def gates(self, conditions: Iterable[str | Gate], *, point: bool = False) -> list[GateResult]:
+    def gates(
+        self, conditions: Iterable[str | Gate], *, point: bool = False, strict: bool = False
+    ) -> list[GateResult]:
         """Return how conditions of failure end; see `Gate.judge`.
 
         Parameters
         ----------
         conditions : such as ``"slope > 1.2"``.
         point : compare values instead of the bounds of intervals.
+        strict : pass only what is shown to keep the limit, by the whole interval.
         """
         gates = [Gate.parse(one) if isinstance(one, str) else one for one in conditions]
-        return [result for gate in gates for result in gate.judge(self.quantities, point=point)]
+        return [result for gate in gates for result in gate.judge(self.quantities, point=point, strict=strict)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain data: exact numbers, None where there is none; JSON gives them back unchanged."""

@@ -185,7 +185,7 @@ def _basis(analysis: Analysis, several: bool, found: Mapping[str, Quantity]) -> 
     smallest, largest_ = analysis.test_images_per_class
     images = f"{smallest:,} to {largest_:,}" if smallest != largest_ else f"{smallest:,}"
     if several:
-        n = int(analysis.slopes.sizes["seed"])
+        n = int(analysis.summary["n"].sel(found["slope"].place).max())
         return (
             f"Basis: {n} pairs, {images} test images per class; intervals are over training runs, this test set only."
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,7 @@ class ArrowTable:
         with self._reading() as reader:
             schema = reader.schema_arrow if self._kind == "parquet" else reader.schema
             self.names = check_names(self.source, [str(name) for name in schema.names])
-            self._class_names = _class_names(schema.metadata or {})
+            self.class_names: Mapping[str, Sequence[str]] = _class_names(schema.metadata or {})
             self.index = _index(schema.metadata or {})
 
     def chunks(self, columns: Sequence[str]) -> Iterator[Chunk]:
@@ -67,7 +67,7 @@ class ArrowTable:
             array = array.dictionary_encode()
         codes = array.indices.cast(self._arrow.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
         values = array.dictionary.to_pylist()
-        names = self._class_names.get(name)
+        names = self.class_names.get(name)
         return Column(codes, values if names is None else [_named(value, names) for value in values])
 
 
@@ -137,7 +137,7 @@ def _index(metadata: dict[bytes, bytes]) -> list[str]:
         return []
 
 
-def _named(value: Any, names: list[str]) -> Any:
+def _named(value: Any, names: Sequence[str]) -> Any:
     """Return the name of a class number; -1 is how `datasets` says "no label"."""
     if isinstance(value, int) and not isinstance(value, bool):
         return None if value == -1 else names[value] if 0 <= value < len(names) else value

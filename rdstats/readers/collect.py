@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,9 +15,13 @@ from rdstats.readers.options import Options
 from rdstats.readers.roles import AFTER, BEFORE, Roles
 from rdstats.readers.table import Chunk
 from rdstats.readers.values import Unreadable, dim_label, label_text, refuse, shown, whole_count
+from rdstats.unknown import OTHER, refusal
 
 MOST_KEPT = 250_000_000
 """Labels and predictions kept in memory until they are paired, at 2 bytes each."""
+
+GAP = ""
+"""Stands for a prediction that is not there, where these are a class; no class can have this name."""
 
 Ints = NDArray[np.int64]
 _STAGES = {**dict.fromkeys(BEFORE, "before"), **dict.fromkeys(AFTER, "after")}
@@ -62,14 +66,19 @@ class Collector:
 
     def add(
         self, chunk: Chunk, roles: Roles, where: Mapping[str, Any], model: str,
-        of_column: Mapping[str, Mapping[str, Any]] | None = None,
+        of_column: Mapping[str, Mapping[str, Any]] | None = None, declared: Sequence[str] = (),
     ) -> None:  # fmt: skip
-        """Add a chunk; `where` and `model` are what the file's name says, `of_column` what those of columns say."""
+        """Add a chunk.
+
+        `where` and `model` are what the file's name says, `of_column` what those of columns say; `declared` are classes
+        whether or not they are a label.
+        """
         self.n_rows += len(chunk)
         weights = self._weights(chunk, roles)
         for own, rows in _cells_of(chunk, roles):
             place = {**where, **own}
             table = self._tables(str(place.get("dataset", "")))
+            table.declare(declared)
             true = self._codes(chunk, roles.true, table, rows, is_true=True)
             ids = self._identities(chunk, roles, rows)
             for column, column_model in roles.models:
@@ -116,21 +125,25 @@ class Collector:
     def _weights(self, chunk: Chunk, roles: Roles) -> Ints | None:
         if roles.count is None:
             return None
-        codes, values = chunk.read(roles.count, whole_count, "a count of test images is accepted")
+        codes, values = chunk.read(roles.count, whole_count, "no value; a count of test images is accepted")
         return np.array(values, np.int64)[codes] if values else np.zeros(len(codes), np.int64)
 
     def _codes(self, chunk: Chunk, column: str, table: ClassTable, rows: Any, *, is_true: bool) -> Ints:
-        what = "a class is accepted in every row"
-        codes, values = _cached(chunk, column, label_text, what)
+        what = "no value; a class is accepted in every row" if is_true else refusal(None, ())
+        takes_gaps = not is_true and table.unknown == OTHER
+        codes, values = _cached(chunk, column, label_text, None if takes_gaps else what)
+        if takes_gaps and len(codes) and codes.min() < 0:
+            codes, values = np.where(codes < 0, len(values), codes), [*values, GAP]
         own = codes[rows]
         present = np.unique(own).tolist() if isinstance(rows, np.ndarray) else range(len(values))
         places = np.zeros(len(values), np.int64)
         for i in present:
             found = table.number(values[i], is_true=is_true)
-            if found is None or (table.wants_first and not is_true and values[i] not in table.first):
+            strange = table.unknown == "error" and not (table.is_label(values[i]) or values[i] in table.first)
+            if found is None or strange:
                 at = np.flatnonzero(codes == i)[0] if not isinstance(rows, np.ndarray) else rows[np.argmax(own == i)]
                 if found is None:
-                    raise refuse(chunk.source, chunk.row(at), column, table.refusal(values[i]))
+                    raise refuse(chunk.source, chunk.row(at), column, table.refusal(values[i], is_true=is_true))
                 table.first[values[i]] = f"{chunk.source}: row {chunk.row(at)}, column {shown(column)}: "
             places[i] = found
         result: Ints = places[own] if len(values) else own
@@ -139,7 +152,7 @@ class Collector:
     def _identities(self, chunk: Chunk, roles: Roles, rows: Any) -> Ints | None:
         if roles.id is None or not self.keeps:
             return None
-        codes, values = _cached(chunk, roles.id, label_text, "a name of the example is accepted in every row")
+        codes, values = _cached(chunk, roles.id, label_text, "no value; a name of the example is accepted in every row")
         places = np.array([self._ids.setdefault(value, len(self._ids)) for value in values], np.int64)
         result: Ints = places[codes[rows]]
         return result
@@ -204,7 +217,8 @@ def _cells_of(chunk: Chunk, roles: Roles) -> Iterator[tuple[dict[str, Any], Any]
     for name in names:
         column = roles.stage if name == "stage" else roles.dims[name]
         reader = _stage if name == "stage" else lambda value, dim=name: dim_label(dim, value)
-        read.append(chunk.read(str(column), reader, "before or after is accepted" if name == "stage" else None))
+        what = "no value; before or after is accepted" if name == "stage" else None
+        read.append(chunk.read(str(column), reader, what))
     key = np.zeros(len(chunk), np.int64)
     for codes, values in read:
         key = np.unique(key, return_inverse=True)[1] * (len(values) + 1) + codes + 1
@@ -228,7 +242,7 @@ def _stage(value: Any) -> str | None:
     return None if text is None else _STAGES[text.lower()]
 
 
-def _cached(chunk: Chunk, column: str, read: Any, what: str) -> tuple[Ints, list[Any]]:
+def _cached(chunk: Chunk, column: str, read: Any, what: str | None) -> tuple[Ints, list[Any]]:
     """Read a column once a chunk: every cell of the chunk needs it."""
     kept: dict[str, Any] = chunk.__dict__.setdefault("_read", {})
     if column not in kept:

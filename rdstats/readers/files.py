@@ -23,6 +23,7 @@ KINDS = {
 }  # fmt: skip
 _MAGIC = ((b"PAR1", "arrow"), (b"ARROW1", "arrow"), (b"\xff\xff\xff\xff", "arrow"), (b"\x93NUMPY", "numpy"),
           (b"PK\x03\x04", "numpy"), (b"PK\x05\x06", "numpy"))  # fmt: skip
+_CUBE = (b"\x89HDF\r\n\x1a\n", b"CDF\x01", b"CDF\x02", b"CDF\x05")
 
 
 @dataclass
@@ -76,6 +77,9 @@ def kind_of(path: Path) -> str:
         head = handle.read(4096)
     if not head.strip():
         raise InputError(f"{name_of(path)}: is empty; data with a header row, matrices or predictions are accepted")
+    if head.startswith(_CUBE):
+        name = name_of(path)
+        raise InputError(f"{name}: is a cube already (NetCDF): rd analyze {name} says what is in it")
     by_content = next((kind for magic, kind in _MAGIC if head.startswith(magic)), None)
     if by_content:
         return by_content

@@ -177,14 +177,14 @@ def finish(found: Found, options: Options, attrs: Mapping[str, Any] | None = Non
     if sum(one.counts.size for one in found.networks) > MOST_COUNTS:
         raise InputError(f"{len(found.networks)} matrices take more than 2 GiB; import fewer at a time")
     tables = {id(one.classes): one.classes for one in found.networks}
+    for one in found.networks:
+        one.pad()
+    check_plausible(found.networks)
     classes: dict[str, list[str]] = {}
     final: dict[int, Codes] = {}
     for key, table in tables.items():
         own = [one for one in found.networks if id(one.classes) == key]
-        for one in own:
-            one.pad()
-        labelled = np.any([one.counts.sum(axis=1) > 0 for one in own], axis=0)
-        names, final[key] = table.settle(labelled)
+        names, final[key] = table.settle(np.any([one.counts.sum(axis=0) > 0 for one in own], axis=0))
         for one in own:
             classes.setdefault(str(one.where.get("dataset", "")), names)
     layout = lay_out(found.networks, options.before)
@@ -192,7 +192,6 @@ def finish(found: Found, options: Options, attrs: Mapping[str, Any] | None = Non
         classes = {"": next(iter(classes.values()))}
     if min(map(len, classes.values())) < 2:
         raise InputError(f"only one class, {shown(next(iter(classes.values()))[0])}; two or more are accepted")
-    check_plausible(layout)
     paired = pair(layout, final)
     n = sum(len(one.examples.true) for one in found.networks if one.examples is not None)
     stores = paired.labels is not None and (n <= STORED if options.predictions is None else options.predictions)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rdstats.errors import InputError
 from rdstats.readers.table import Chunk, check_names, coded
-from rdstats.readers.text_table import open_bytes
-from rdstats.readers.values import name_of, refuse, shown
+from rdstats.readers.text_table import LONGEST_LINE, open_bytes, read_up_to
+from rdstats.readers.values import Unreadable, name_of, refuse, shown
 
 LARGEST = 2**30
 ROWS = 2**17
-_LONGEST_LINE = 2**24
 
 
 class JsonLines:
@@ -22,6 +21,7 @@ class JsonLines:
 
     def __init__(self, path: Path) -> None:
         self.path, self.source = path, name_of(path)
+        self.class_names: Mapping[str, Sequence[str]] = {}
         first = next(self.records(), None)
         if first is None:
             raise InputError(f"{self.source}: is empty; one JSON record a line is accepted")
@@ -31,10 +31,10 @@ class JsonLines:
         """Yield the number of each line and its record."""
         with open_bytes(self.path) as handle:
             row = 0
-            while line := handle.readline(_LONGEST_LINE + 1):
+            while line := handle.readline(LONGEST_LINE + 1):
                 row += 1
-                if len(line) > _LONGEST_LINE:
-                    raise refuse(self.source, row, None, f"lines of up to {_LONGEST_LINE} bytes are accepted")
+                if len(line) > LONGEST_LINE:
+                    raise refuse(self.source, row, None, f"lines of up to {LONGEST_LINE} bytes are accepted")
                 if line.strip():
                     yield row, self._record(line.removeprefix(b"\xef\xbb\xbf"), row)
 
@@ -65,6 +65,7 @@ class JsonTable:
 
     def __init__(self, path: Path, document: Any) -> None:
         self.source = name_of(path)
+        self.class_names: Mapping[str, Sequence[str]] = {}
         self._columns = _columns(document, self.source)
         self.names = check_names(self.source, list(self._columns))
 
@@ -122,7 +123,7 @@ def read_json(path: Path) -> Any:
     """Return a JSON document; JSON cannot be read in parts, so files beyond 1 GiB are refused."""
     source = name_of(path)
     with open_bytes(path) as handle:
-        data = handle.read(LARGEST + 1)
+        data = read_up_to(handle, LARGEST + 1)
     if len(data) > LARGEST:
         raise InputError(f"{source}: more than 1 GiB of JSON, which must be read whole; one record a line is accepted")
     return parse(data.removeprefix(b"\xef\xbb\xbf"), source, None)
@@ -131,7 +132,7 @@ def read_json(path: Path) -> Any:
 def parse(data: bytes, source: str, row: int | None) -> Any:
     """Return what JSON text holds; every reason why not is one line."""
     try:
-        return json.loads(data)
+        return json.loads(data, object_pairs_hook=_record_of)
     except UnicodeDecodeError:
         raise refuse(source, row, None, "not text in UTF-8") from None
     except json.JSONDecodeError as error:
@@ -139,5 +140,17 @@ def parse(data: bytes, source: str, row: int | None) -> Any:
         raise refuse(source, where, None, f"not JSON ({error.msg} at character {error.colno})") from None
     except RecursionError:
         raise refuse(source, row, None, "nested too deeply") from None
+    except Unreadable as error:
+        raise refuse(source, row, None, str(error)) from None
     except ValueError as error:
         raise refuse(source, row, None, f"not JSON ({shown(str(error))})") from None
+
+
+def _record_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return a JSON object; of a name that is there twice, nobody knows which value is meant."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise Unreadable(f"{shown(twice)} is there twice in one record; once is accepted")
+    return found

@@ -13,7 +13,7 @@ a text, yes and no) gives classes in the sense of this project, one whose choice
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,8 @@ class SampleLog:
     def __init__(self, lines: JsonLines, filter_name: str | None) -> None:
         self._lines, self._filter = lines, filter_name
         self.source, self.names = lines.source, [TARGET, PREDICTED, DOC]
+        self._choices: list[str] = []
+        self.class_names: Mapping[str, Sequence[str]] = {TARGET: self._choices}
 
     def chunks(self, columns: Sequence[str]) -> Iterator[Chunk]:
         """Yield the rows, with the columns asked for only."""
@@ -84,6 +86,8 @@ class SampleLog:
         if not (target.isascii() and target.isdigit()) or int(target[:9]) >= len(found):
             accepted = f"the number of one of {len(found)} choices is accepted"
             raise refuse(self.source, row, TARGET, f"{shown(record.get(TARGET))}; {accepted}")
+        # a choice is a class, whether or not it is ever the right one
+        self._choices.extend(map(str, range(len(self._choices), len(scores))))
         return max(range(len(scores)), key=lambda i: (scores[i], -i))
 
 

@@ -6,20 +6,22 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from rdstats.errors import InputError, one_of
 from rdstats.readers import lm_eval
 from rdstats.readers.arrow_table import ArrowTable
 from rdstats.readers.collect import Collector
 from rdstats.readers.files import Source
 from rdstats.readers.json_table import JsonLines, JsonTable, is_table, read_json
-from rdstats.readers.matrix_file import is_matrix, read_matrix_text
+from rdstats.readers.matrix_file import is_crosstab, is_matrix, read_matrix_text
 from rdstats.readers.nested import has_matrices, nested_networks
 from rdstats.readers.networks import ClassTable, Found
 from rdstats.readers.numpy_file import read_numpy
 from rdstats.readers.options import Options
 from rdstats.readers.pattern import parse_pattern
 from rdstats.readers.roles import BEFORE, Roles, could_be_table, find_roles
-from rdstats.readers.stacks import archive_networks, class_texts, network_of, number_classes
+from rdstats.readers.stacks import archive_networks, class_texts, network_of, number_classes, refuse_margins
 from rdstats.readers.table import Table
 from rdstats.readers.text_table import TextTable, header_of
 from rdstats.readers.values import name_of, shown
@@ -68,25 +70,42 @@ class Loader:
     def _text(self, source: Source) -> None:
         separator = self._options.separator
         could_be_matrix = not self._options.names_columns and is_matrix(source.path, separator)
-        if could_be_matrix and not could_be_table(header_of(source.path, separator)):
+        if could_be_matrix and (
+            not could_be_table(header_of(source.path, separator)) or is_crosstab(source.path, separator)
+        ):
             self._matrix(source)
             return
         self._table(source, TextTable(source.path, separator))
 
     def _matrix(self, source: Source) -> None:
         self._matched(source)
-        counts, names = read_matrix_text(source.path, self._options.separator)
+        counts, rows, columns = read_matrix_text(source.path, self._options.separator)
         name = self._name(source)
-        if names is None and self._options.classes is not None:
-            names = list(self._options.classes)
-        texts = class_texts(name, range(len(counts)) if names is None else names, len(counts))
+        refuse_margins(name, counts)
         table = self._tables(str(source.where.get("dataset", "")))
-        places = number_classes(table, texts, name)
+        if rows is None or columns is None:
+            given = range(len(counts)) if self._options.classes is None else self._options.classes
+            rows = columns = class_texts(name, given, len(counts))
+        places = number_classes(table, rows, name)
+        across = None
+        if columns != rows:
+            used = [j for j, column in enumerate(columns) if table.is_label(column) or counts[:, j].any()]
+            counts, columns = counts[:, used], [columns[j] for j in used]
+            across = self._across(table, columns, counts, name)
         where = {dim: label for dim, label in source.where.items() if dim != "stage"}
         model = "" if source.where else source.model
         stage = source.where.get("stage")
-        one = network_of(counts, places, table, where=where, stage=stage, model=model, origin=name)
+        about = {"where": where, "stage": stage, "model": model, "origin": name}
+        one = network_of(counts, places, table, across, **about)
         self._add(Found([one], "confusion matrices, one a file"))
+
+    def _across(self, table: ClassTable, columns: list[str], counts: Any, name: str) -> Any:
+        """Return the numbers of the classes on columns that are others than the rows."""
+        for j, column in enumerate(columns):
+            if not table.is_label(column) and counts[:, j].any():
+                row = int(np.argmax(counts[:, j] > 0)) + 2
+                table.first.setdefault(column, f"{name}: row {row}, column {shown(column)}: ")
+        return number_classes(table, columns, name, is_true=False)
 
     def _lines(self, source: Source) -> None:
         lines = JsonLines(source.path)
@@ -146,7 +165,8 @@ class Loader:
         before = self._collector.n_rows
         for chunk in table.chunks(roles.columns):
             if len(chunk):
-                self._collector.add(chunk, roles, where, model, of_column)
+                declared = table.class_names.get(roles.true, ())
+                self._collector.add(chunk, roles, where, model, of_column, declared)
         if self._collector.n_rows == before:
             raise InputError(f"{table.source}: no rows of data; a header row and rows are accepted")
 

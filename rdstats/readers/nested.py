@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdstats.cube.schema import CELL
-from rdstats.errors import InputError, one_of
+from rdstats.errors import InputError, nearest, one_of
 from rdstats.readers.networks import Found, Network
 from rdstats.readers.options import Options
 from rdstats.readers.roles import AFTER, BEFORE
@@ -20,6 +20,21 @@ from rdstats.readers.values import Unreadable, dim_label, shown
 def has_matrices(document: Any) -> bool:
     """Return whether a JSON document holds a matrix: bare, under a name, or under a name within a name."""
     return bool(_found(document))
+
+
+def picked(source: str, document: Any, name: str) -> Any:
+    """Return the part of a document that holds the matrix of that name, with what is said about it.
+
+    Raises
+    ------
+    InputError
+        There is none.
+    """
+    found = _found(document)
+    if name not in found:
+        raise InputError(f"{source}: no matrix {shown(name)}{nearest(name, found)}; it has {one_of(map(shown, found))}")
+    value, record = found[name]
+    return {name: value, **{key: own for key, own in record.items() if key in CLASS_NAMES}}
 
 
 def _found(document: Any) -> dict[str, tuple[Any, Mapping[str, Any]]]:

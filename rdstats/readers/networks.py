@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rdstats.errors import InputError, nearest, one_of
-from rdstats.readers.options import OTHER, Options
+from rdstats.readers.options import Options
 from rdstats.readers.values import in_order, shown
+from rdstats.unknown import KEEP, OTHER, check_free, refusal
 
 MOST_CLASSES = 10_000
 MOST_COUNTS = 2**28
@@ -63,74 +64,91 @@ class Found:
 
 
 class ClassTable:
-    """The classes of one test set, numbered as they come; a list of classes given beforehand is closed."""
+    """The classes of one test set, numbered as they come; a list of classes given beforehand is closed.
+
+    `unknown` is `Options.unknown`; `first` says where each class that is no label (yet) was first predicted.
+    """
 
     def __init__(self, options: Options) -> None:
         self.names: list[str] = list(options.classes or ())
+        self.unknown, self.first = options.unknown, dict[str, str]()
         self._index = {name: i for i, name in enumerate(self.names)}
-        self._unknown, self._closed = options.unknown, options.classes is not None
-        self.first: dict[str, str] = {}
-        self.wants_first = not self._closed and self._unknown == "error"
-        self.other: int | None = None
-        if self._closed and self._unknown == "other":
-            self.other = self._other_class()
+        self._labels, self._closed = set(self.names), options.classes is not None
+        self._other: int | None = None
 
-    def _other_class(self) -> int:
-        if OTHER in self._index:
-            raise InputError(f"--unknown other: a class is called {OTHER!r} already; rename it")
-        self._index[OTHER] = len(self.names)
-        self.names.append(OTHER)
-        return self._index[OTHER]
+    def declare(self, names: Iterable[str]) -> None:
+        """Make names classes although they may be no label of any example."""
+        if not self._closed:
+            self._labels.update(names)
 
     def number(self, name: str, *, is_true: bool) -> int | None:
         """Return the number of a class, adding it where that is allowed; None: it is not among the classes."""
-        found = self._index.get(name)
-        if found is not None and not (is_true and found == self.other):
-            return found
-        if self._closed:
-            return None if is_true else self.other
+        if is_true and self._closed and name not in self._labels:
+            return None
+        if is_true:
+            self._labels.add(name)
+        if name in self._index:
+            return self._index[name]
+        if self._closed and self.unknown != KEEP:
+            return self._other_class() if self.unknown == OTHER else None
         if len(self.names) >= MOST_CLASSES:
             raise InputError(
                 f"more than {MOST_CLASSES} classes, such as {shown(self.names[0])} and {shown(name)}: "
                 "is this the column of classes?"
             )
+        return self._add(name)
+
+    def _add(self, name: str) -> int:
         self._index[name] = len(self.names)
         self.names.append(name)
         return self._index[name]
 
-    def refusal(self, name: str) -> str:
-        """Return why a class that is not among the classes is refused."""
-        accepted = self.names[:-1] if self.other is not None else self.names
-        few = one_of(accepted[:10]) + (", ..." if len(accepted) > 10 else "")
-        return f"{shown(name)}{nearest(name, accepted)} is not among the classes {few}"
+    def _other_class(self) -> int:
+        if self._other is None:
+            check_free(self.names)
+            self._other = self._add(OTHER)
+        return self._other
 
-    def settle(self, labelled: NDArray[np.bool_]) -> tuple[list[str], Codes]:
+    def is_label(self, name: str) -> bool:
+        """Return whether a class is known otherwise than by a prediction."""
+        return name in self._labels
+
+    def refusal(self, name: str, *, is_true: bool = False) -> str:
+        """Return why a class that is not among the classes is refused."""
+        known = [one for one in self.names if one in self._labels]
+        known = known if self._closed else in_order(known)
+        if is_true:
+            few = one_of(known[:10]) + (", ..." if len(known) > 10 else "")
+            return f"{shown(name)}{nearest(name, known)} is not among the classes {few}"
+        return refusal(shown(name), known)
+
+    def settle(self, predicted: NDArray[np.bool_]) -> tuple[list[str], Codes]:
         """Return the classes in their final order, and the final number of every class as it was numbered.
 
         Parameters
         ----------
-        labelled : which classes are a label of some example.
+        predicted : which classes some example is predicted to be of.
 
         Raises
         ------
         InputError
-            A prediction outside the labels where that is an error.
+            A prediction outside the classes where that is an error.
         """
-        if self._closed or self._unknown is None:
-            names = self.names if self._closed else in_order(self.names)
-            place = {name: i for i, name in enumerate(names)}
-            return list(names), np.array([place[name] for name in self.names], np.int64)
-        inside = [name for name, is_label in zip(self.names, labelled, strict=True) if is_label]
-        outside = [name for name, is_label in zip(self.names, labelled, strict=True) if not is_label]
-        if outside and self._unknown == "error":
-            where = self.first.get(outside[0], "")
-            raise InputError(
-                f"{where}{shown(outside[0])} is predicted but no label; --unknown other makes it a class "
-                f"'{OTHER}', --classes lists the classes there are"
-            )
-        if OTHER in inside:
-            raise InputError(f"--unknown other: a class is called {OTHER!r} already; rename it")
-        names = [*in_order(inside), *([OTHER] if outside else [])]
+        folded: set[str] = set()
+        if not self._closed and self.unknown != KEEP:
+            folded = {name for name, there in zip(self.names, predicted, strict=True) if there} - self._labels
+        if folded and self.unknown != OTHER:
+            name = next(name for name in self.names if name in folded)
+            raise InputError(f"{self.first.get(name, '')}{self.refusal(name)}")
+        kept = [name for name in self.names if name not in folded]
+        if self._closed:
+            given = [name for name in kept if name in self._labels]
+            names = [*given, *in_order(name for name in kept if name not in self._labels)]
+        else:
+            names = in_order(kept)
+        if folded:
+            check_free(names)
+            names.append(OTHER)
         place = {name: i for i, name in enumerate(names)}
         return names, np.array([place.get(name, len(names) - 1) for name in self.names], np.int64)
 

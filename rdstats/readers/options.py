@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from typing import Any
 
 from rdstats.cube.schema import CELL, CORE
 from rdstats.errors import InputError, nearest, one_of
-from rdstats.readers.values import shown
-
-UNKNOWN = ("error", "other")
-OTHER = "other"
-"""Name of the class that takes predictions outside the label set."""
+from rdstats.readers.text_table import read_lines
+from rdstats.readers.values import Unreadable, label_text, shown
+from rdstats.unknown import UNKNOWN
 
 _RESERVED = (*CORE, "sample", "class", "layer", "ci_bound", "fold", "stage")
 _DIM = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,40}\Z")
@@ -33,8 +32,9 @@ class Options:
     pattern : what the names of files (or of prediction columns) say, such as ``{method}-{ratio}-{seed}.csv``.
     before : name of the network before compression: a method, a column, an array or a file.
     classes : all classes in order, also those that no row has.
-    unknown : what a prediction outside the label set is: an ``error`` or of a class ``other``.  The label set is
-        `classes`, or, without them, the labels; None: an error with `classes`, a class of its own without.
+    unknown : what a prediction outside the classes is: an ``error``, of a class ``other`` (missing predictions, too),
+        or, with ``keep``, of a class of its own.  The classes are `classes`, or, without them, those that a file names
+        otherwise than by predicting them: labels, rows of matrices, ``ClassLabel``, choices of a question.
     sum : add rows of counts that repeat each other.
     join : several files are parts of one table.
     predictions : store predictions; None: up to 100 million.
@@ -53,7 +53,7 @@ class Options:
     pattern: str | None = None
     before: str | None = None
     classes: tuple[str, ...] | None = None
-    unknown: str | None = None
+    unknown: str = "error"
     sum: bool = False
     join: bool = False
     predictions: bool | None = None
@@ -115,8 +115,6 @@ def _texts(value: Any, where: str) -> tuple[str, ...]:
 
 
 def _classes(value: Any, where: str) -> tuple[str, ...]:
-    from rdstats.readers.values import Unreadable, label_text
-
     found = []
     for one in value if isinstance(value, Sequence) and not isinstance(value, str | bytes) else [value]:
         try:
@@ -149,6 +147,29 @@ def _labels(value: Any, where: str) -> dict[str, tuple[Any, ...]]:
     if not isinstance(value, Mapping):
         raise InputError(f"{where}: {shown(value)}; a mapping from dimension to labels is accepted")
     return {_text(dim, where): _texts(labels, where) for dim, labels in value.items()}
+
+
+def class_list(text: str | None, folder: Path = Path()) -> list[str] | None:
+    """Return classes from ``a,b,c``, or from a file of one a line, in their order.
+
+    Raises
+    ------
+    InputError
+        No class, one twice or without a name, or a file that is no text.
+    """
+    if text is None:
+        return None
+    path = folder / text
+    is_file = "," not in text and path.is_file()
+    parts: Iterable[str] = read_lines(path) if is_file else text.split(",")
+    found: list[str] = []
+    for part in parts:
+        name = label_text(part)
+        if name is None or name in found:
+            what = "a class has no name" if name is None else f"{shown(name)} is there twice"
+            raise InputError(f"--classes {shown(text)}: {what}; every class once is accepted")
+        found.append(name)
+    return found
 
 
 _READ = {

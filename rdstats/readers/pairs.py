@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,7 +67,7 @@ def _mismatch(before: Network, after: Network, where: str) -> str:
     Raises
     ------
     InputError
-        Examples have names, and one is missing on one side.
+        Examples have names, and one is missing on one side, or has two labels.
     """
     one, other = _examples(before), _examples(after)
     if one.ids is not None and other.ids is not None and not np.array_equal(one.ids, other.ids):
@@ -79,6 +79,11 @@ def _mismatch(before: Network, after: Network, where: str) -> str:
         )
     if len(one.true) == len(other.true) and np.array_equal(one.true, other.true):
         return ""
+    if one.ids is not None and other.ids is not None:
+        n = int((one.true != other.true).sum())
+        raise InputError(
+            f"{after.origin}: {n} examples have other labels than in {before.origin}; a pair needs one test set"
+        )
     return f"examples before and after compression{f' at {where}' if where else ''} are not in one order"
 
 
@@ -112,10 +117,10 @@ def _labels(layout: Layout, dims: tuple[str, ...], final: Mapping[int, Codes]) -
     return found
 
 
-def check_plausible(layout: Layout) -> None:
+def check_plausible(networks: Iterable[Network]) -> None:
     """Refuse predictions that have no class in common with the labels: another column was meant."""
     columns: dict[Any, tuple[Network, Codes]] = {}
-    for one in (*layout.before.values(), *layout.after.values()):
+    for one in networks:
         key = (id(one.classes), one.model, one.where.get("method"))
         columns[key] = (one, one.counts + (columns[key][1] if key in columns else 0))
     for network, n in columns.values():

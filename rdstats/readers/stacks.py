@@ -41,32 +41,46 @@ def matrices_of(source: str, name: str, array: NDArray[Any]) -> NDArray[np.int64
         )
     result = np.where(wrong | empty[..., None, None], 0, array).astype(np.int64)
     result[empty] = -1
+    refuse_margins(what, result)
     return result
 
 
-def number_classes(table: ClassTable, names: Sequence[str], source: str) -> NDArray[np.int64]:
-    """Return the number in a table of every class of a matrix."""
+def refuse_margins(what: str, counts: NDArray[Any]) -> None:
+    """Raise `InputError` where the last row and column of a matrix are the sums of the others: they are no class."""
+    if counts.ndim != 2 or min(counts.shape) < 3:
+        return
+    inner = counts[:-1, :-1]
+    if inner.sum() and np.array_equal(counts[-1, :-1], inner.sum(0)) and np.array_equal(counts[:-1, -1], inner.sum(1)):
+        raise InputError(f"{what}: the last row and column are the sums of the others; leave them out")
+
+
+def number_classes(
+    table: ClassTable, names: Sequence[str], source: str, *, is_true: bool = True
+) -> NDArray[np.int64]:
+    """Return the number in a table of every class on the rows of a matrix, or on its columns."""
     if len(set(names)) < len(names):
         twice = next(name for name in names if list(names).count(name) > 1)
         raise InputError(f"{source}: class {shown(twice)} is there twice")
-    places = [table.number(name, is_true=True) for name in names]
+    places = [table.number(name, is_true=is_true) for name in names]
     for name, place in zip(names, places, strict=True):
         if place is None:
-            raise InputError(f"{source}: {table.refusal(name)}")
+            where = table.first.get(name, f"{source}: ")
+            raise InputError(f"{where}{table.refusal(name, is_true=is_true)}")
     return np.array(places, np.int64)
 
 
-def network_of(matrix: NDArray[np.int64], places: NDArray[np.int64], table: ClassTable, **about: Any) -> Network:
-    """Return the network of one matrix whose rows are the classes at `places` of a table."""
-    plain = np.array_equal(places, np.arange(len(places)))
-    return Network(counts=matrix if plain else _moved(matrix, places), classes=table, **about)
-
-
-def _moved(matrix: NDArray[np.int64], places: NDArray[np.int64]) -> NDArray[np.int64]:
-    n = int(places.max()) + 1
-    result = np.zeros((n, n), np.int64)
-    result[np.ix_(places, places)] = matrix
-    return result
+def network_of(
+    matrix: NDArray[np.int64], places: NDArray[np.int64], table: ClassTable, across: Any = None, **about: Any
+) -> Network:
+    """Return the network of one matrix whose rows, and columns if not `across`, are the classes at `places`."""
+    columns = places if across is None else across
+    n = int(max(places.max(), columns.max())) + 1
+    plain = np.arange(n)
+    if np.array_equal(places, plain) and np.array_equal(columns, plain):
+        return Network(counts=matrix, classes=table, **about)
+    counts = np.zeros((n, n), np.int64)
+    np.add.at(counts, (places[:, None], columns[None, :]), matrix)
+    return Network(counts=counts, classes=table, **about)
 
 
 def class_texts(source: str, values: Sequence[Any], n: int) -> list[str]:

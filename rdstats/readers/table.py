@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -39,7 +39,7 @@ class Chunk:
         Raises
         ------
         InputError
-            A value that `read` refuses, or that is not there while `missing` says what is accepted.
+            A value that `read` refuses, or that is not there while `missing` says what to tell then.
         """
         column = self.columns[name]
         made: dict[T, int] = {}
@@ -56,7 +56,7 @@ class Chunk:
                 places[i] = made.setdefault(one, len(made))
         codes = places[column.codes]
         if missing is not None and len(codes) and int(codes.min()) < 0:
-            raise refuse(self.source, self.row(int(np.argmin(codes >= 0))), name, f"no value; {missing}")
+            raise refuse(self.source, self.row(int(np.argmin(codes >= 0))), name, missing)
         return codes, list(made)
 
     def row(self, i: Any) -> int:
@@ -68,10 +68,14 @@ class Chunk:
 
 
 class Table(Protocol):
-    """A file of rows: the names of its columns, and those asked for, chunk by chunk."""
+    """A file of rows: the names of its columns, and those asked for, chunk by chunk.
+
+    `class_names`: columns whose classes the file itself lists.
+    """
 
     source: str
     names: list[str]
+    class_names: Mapping[str, Sequence[str]]
 
     def chunks(self, columns: Sequence[str]) -> Iterator[Chunk]:
         """Yield the rows, with the columns asked for only."""

@@ -8,7 +8,7 @@ import io
 import re
 import warnings
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,7 +20,8 @@ from rdstats.readers.values import name_of, shown
 
 ROWS = 2**19
 SEPARATORS = (";", "\t", ",", "|")
-_HEAD = 2**20
+LONGEST_LINE = 2**24
+_HEAD = _PART = 2**20
 _BOMB_BYTES, _BOMB_TIMES = 2**30, 200
 
 
@@ -29,6 +30,7 @@ class TextTable:
 
     def __init__(self, path: Path, separator: str | None = None) -> None:
         self.path, self.source = path, name_of(path)
+        self.class_names: Mapping[str, Sequence[str]] = {}
         head, self.encoding = read_head(path)
         self.separator = separator or find_separator(lines_of(head)[0], path)
         self.names = check_names(self.source, header_of(path, separator))
@@ -40,7 +42,7 @@ class TextTable:
         wanted = [self.names.index(name) for name in columns]
         row = 2
         try:
-            with open_bytes(self.path) as handle, warnings.catch_warnings():
+            with open_text(self.path, self.encoding) as handle, warnings.catch_warnings():
                 warnings.simplefilter("error", pd.errors.ParserWarning)
                 reader = pd.read_csv(
                     handle, sep=self.separator, header=0, names=list(range(len(self.names))), index_col=False,
@@ -53,16 +55,31 @@ class TextTable:
         except pd.errors.EmptyDataError:
             return
         except pd.errors.ParserWarning:
-            n = len(self.names)
-            raise InputError(f"{self.source}: rows of more than {n} fields; the header row has {n}") from None
+            raise InputError(f"{self.source}: {self._too_long()}") from None
         except pd.errors.ParserError as error:
-            raise InputError(f"{self.source}: {_told(str(error))}") from None
+            if "Expected" in str(error) and "fields in line" in str(error):
+                raise InputError(f"{self.source}: {self._too_long()}") from None
+            raise InputError(f"{self.source}: cannot be read as a table ({shown(_plain(str(error)))})") from None
+        except MemoryError:
+            raise InputError(
+                f"{self.source}: from row {row} on, a field that does not fit into memory (a quote left open?)"
+            ) from None
         except UnicodeError:
             raise InputError(f"{self.source}: from row {row} on, not text in UTF-8") from None
         except (ValueError, OSError, OverflowError) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{self.source}: cannot be read as a table ({shown(str(error))})") from None
+
+    def _too_long(self) -> str:
+        """Return which row is too long: pandas warns without saying it, or counts blank lines."""
+        n = len(self.names)
+        with open_text(self.path, self.encoding) as handle, io.TextIOWrapper(handle, self.encoding, newline="") as text:
+            rows = csv.reader(text, delimiter=self.separator, skipinitialspace=True)
+            filled = (row for row in rows if row)
+            row, size = next(((i, len(row)) for i, row in enumerate(filled, 1) if len(row) > n), (2, n + 1))
+        return f"row {row}: {size} fields; {n} are accepted, as in the header row"
+
 
 def _column(series: Any) -> Column:
     import pandas as pd
@@ -71,12 +88,9 @@ def _column(series: Any) -> Column:
     return Column(codes.astype(np.int64), values.tolist())
 
 
-def _told(message: str) -> str:
-    """Return pandas' complaint in our words."""
-    found = re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", message)
-    if found:
-        return f"row {found[2]}: {found[3]} fields; {found[1]} are accepted, as in the header row"
-    return f"cannot be read as a table ({shown(' '.join(message.split()))})"
+def _plain(message: str) -> str:
+    """Return pandas' complaint on one line."""
+    return " ".join(message.split())
 
 
 def header_of(path: Path, separator: str | None) -> list[str]:
@@ -126,6 +140,20 @@ def read_head(path: Path) -> tuple[str, str]:
     return text, encoding
 
 
+def read_lines(path: Path) -> list[str]:
+    """Return the lines of a text file that are not blank.
+
+    Raises
+    ------
+    InputError
+        As `read_head`, or more than a table of classes has.
+    """
+    text, _ = read_head(path)
+    if path.stat().st_size >= _HEAD:
+        raise InputError(f"{name_of(path)}: has {path.stat().st_size} bytes; up to {_HEAD} are accepted")
+    return lines_of(text)
+
+
 def lines_of(text: str) -> list[str]:
     """Return the lines that are not blank; only line feeds and carriage returns end one, as in CSV."""
     return [line for line in re.split("[\r\n]", text) if line.strip()]
@@ -144,6 +172,48 @@ def open_bytes(path: Path) -> IO[bytes]:
     return io.BufferedReader(_Guarded(path, handle), 2**20)
 
 
+def open_text(path: Path, encoding: str) -> IO[bytes]:
+    """Open a text file for readers that hold a line at a time: what is no text, or a line without end, is refused."""
+    return io.BufferedReader(_Lines(path, open_bytes(path), encoding), 2**20)
+
+
+def read_up_to(handle: IO[bytes], most: int) -> bytes:
+    """Return what a file holds, at most so many bytes; memory is taken as they come."""
+    parts = []
+    while most > 0 and (part := handle.read(min(most, 2**24))):
+        parts.append(part)
+        most -= len(part)
+    return b"".join(parts)
+
+
+class _Lines(io.RawIOBase):
+    """Text that is given up at a null character or a line without end, before anything reads it into memory."""
+
+    def __init__(self, path: Path, raw: IO[bytes], encoding: str) -> None:
+        self._path, self._raw, self._wide = path, raw, encoding == "utf-16"
+        self._line, self._read = 0, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._raw.read(min(len(buffer), _PART))
+        buffer[: len(data)] = data
+        if not self._wide and b"\0" in data:
+            at = self._read + data.index(b"\0")
+            raise InputError(f"{name_of(self._path)}: byte {at} is a null character; text is accepted")
+        end = max(data.rfind(b"\n"), data.rfind(b"\r"))
+        self._line = self._line + len(data) if end < 0 else len(data) - end - 1
+        self._read += len(data)
+        if self._line > LONGEST_LINE:
+            raise InputError(f"{name_of(self._path)}: a line of more than {LONGEST_LINE} bytes; rows are accepted")
+        return len(data)
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
 class _Guarded(io.RawIOBase):
     """A gzip file that is given up when it expands beyond what tables do."""
 
@@ -156,7 +226,7 @@ class _Guarded(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         try:
-            data = self._file.read(len(buffer))
+            data = self._file.read(min(len(buffer), _PART))
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise InputError(f"{name_of(self._path)}: truncated or damaged gzip file ({error})") from None
         buffer[: len(data)] = data

@@ -49,6 +49,8 @@ def label_text(value: object) -> str | None:
         if math.isnan(value):
             return None
         return str(int(value)) if value.is_integer() and abs(value) < 2**53 else repr(value)
+    if type(value).__name__ == "Decimal" and value == value.to_integral_value():  # type: ignore[attr-defined]
+        value = int(value)  # type: ignore[call-overload]
     if isinstance(value, list | dict | tuple | set):
         raise Unreadable("text or a whole number is accepted")
     try:

@@ -49,9 +49,10 @@ def basis_sentence(analysis: Analysis, records: Sequence[Record]) -> str:
     """Return seeds and test images per class, and what the statements are conditional on."""
     ns = sorted({record["n"] for record in records if record["n"]})
     seeds = span(ns or [analysis.slopes.sizes.get(SEED, 1)])
+    few = "; nothing is said about other training runs" if seeds == "1" else ""
     return (
         f"Basis: {seeds} seed{'' if seeds == '1' else 's'}, {span(analysis.test_images_per_class)} test images per "
-        "class, this test set only."
+        f"class, this test set only{few}."
     )
 
 

@@ -123,6 +123,50 @@ def test_a_gate_by_its_bound_and_by_its_value(rd, folder, arrays):
     assert rd.stderr.startswith("rd: FAILED: worst_recall_drop > ")
 
 
+def test_strict_asks_for_what_is_shown(rd, folder, arrays):
+    table, found = folder / "table.csv", expected(arrays)["worst_recall_drop"]
+    between = (found.value + found.upper) / 2
+    command = ["compare", f"{table}:before", f"{table}:after", "--labels", f"{table}:y", "--format", "json"]
+    gate = ["--fail-if", f"worst_recall_drop > {between!r}"]
+    assert rd(*command, *gate) == 0
+    assert rd(*command, *gate, "--strict") == 3
+    (record,) = json.loads(rd.stdout)["gates"]
+    assert (record["rule"], record["used"], record["tested"]) == ("strict", "bound", found.upper)
+    assert "is within, but not shown to be" in rd.stderr
+    assert rd(*command, "--fail-if", f"worst_recall_drop > {found.upper + 0.01!r}", "--strict") == 0
+    assert rd.stderr == ""
+    assert rd(*command, "--fail-if", "accuracy < 1%", "--strict") == 3
+    assert "not shown to be within: value" in rd.stderr
+    assert "one of them is accepted" in rd.refused(*command, *gate, "--strict", "--point")
+
+
+def test_cubes_and_single_files_are_told_where_they_belong(rd, folder, tmp_path, arrays):
+    expected(arrays).cube.to_netcdf(tmp_path / "cube.nc")
+    cube = tmp_path / "cube.nc"
+    line = f"rd: {cube}: is a cube already (NetCDF): rd analyze {cube} says what is in it"
+    assert rd.refused("compare", tmp_path / "cube.nc") == line
+    assert rd.refused("compare", tmp_path / "cube.nc", folder / "after.csv") == line
+    assert rd.refused("compare", folder / "before.csv", tmp_path / "cube.nc") == line
+    assert "before.csv: only one file" in rd.refused("compare", folder / "before.csv")
+    assert "no such file" in rd.refused("compare", tmp_path / "nothing.csv")
+
+
+def test_classes_of_a_file(rd, folder, tmp_path):
+    table = folder / "table.csv"
+    command = ["compare", f"{table}:before", f"{table}:after", "--labels", f"{table}:y", "--classes"]
+    for content, words in [(b"ch\xe4t\n", "is not text in UTF-8"), (b"cat\ncat\n", "'cat' is there twice"),
+                           (b"cat\ndog\n", "'bird' is none of the classes cat, dog")]:  # fmt: skip
+        (tmp_path / "c.txt").write_bytes(content)
+        assert words in rd.refused(*command, tmp_path / "c.txt")
+    assert "a class has no name" in rd.refused(*command, "cat,,dog")
+    assert "a name of its own; a matrix goes without --labels" in _matrix_as_labels(rd, tmp_path)
+
+
+def _matrix_as_labels(rd, folder):
+    (folder / "t.csv").write_text("1,1,8\n2,7,1\n1,1,8\n", "utf-8")
+    return rd.refused("compare", folder / "t.csv", folder / "t.csv", "--labels", folder / "t.csv")
+
+
 def test_text_fits_the_terminal(rd, folder):
     assert rd("compare", folder / "before.csv", folder / "after.csv") == 0
     assert max(map(len, rd.stdout.splitlines())) <= 80
@@ -153,12 +197,15 @@ def test_predictions_outside_the_labels(rd, folder, tmp_path, arrays):
     pd.Series(odd, name="after").to_csv(tmp_path / "odd.csv", index=False)
     command = ["compare", folder / "before.txt", tmp_path / "odd.csv", "--labels", folder / "y.csv"]
     line = rd.refused(*command)
-    assert "'horse' at position 4" in line
+    assert "odd.csv: row 6, column 'after': 'horse' is predicted but is none of the classes bird, cat, dog" in line
+    assert "--unknown other puts" in line
+    assert "--unknown keep makes" in line
+    assert "--classes lists" in line
     found = compare_json(rd, *command[1:], "--unknown", "other")
     assert {record["class_name"] for record in found["classes"]} == set(NAMES)
     listed = tmp_path / "classes.txt"
     listed.write_text("bird\ncat\ndog\nhorse\n", "utf-8")
-    assert "no prediction at position 7" in rd.refused(*command, "--classes", listed)
+    assert "odd.csv: row 9, column 'after': no value; a class" in rd.refused(*command, "--classes", listed)
 
 
 @pytest.mark.parametrize(
@@ -172,7 +219,7 @@ def test_predictions_outside_the_labels(rd, folder, tmp_path, arrays):
         ([".", "after.csv"], "is a folder"),
         (["before.npz", "after.npy"], "several arrays; name one, FILE:ARRAY"),
         (["before.npz:matrx", "after.npy"], "no array 'matrx'"),
-        (["before.npz:other", "after.npy"], "before has one axis"),
+        (["before.npz:other", "after.npy"], "an array of shape (2,); a matrix (C, C)"),
         (["before.csv", "after.csv", "--fail-if", "slop > 1"], "no quantity slop (did you mean 'slope'?)"),
         (["before.csv", "after.csv", "--fail-if", "delta > 1"], "this comparison has no delta"),
         (["before.csv", "after.csv", "--format", "html"], "--format html"),

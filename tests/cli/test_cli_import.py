@@ -172,7 +172,8 @@ def test_nothing_is_written_when_something_is_wrong(rd: Any, wide: Path, tmp_pat
     wide.write_text(wide.read_text() + "a,b,\n")
     before = sorted(tmp_path.iterdir())
     line = rd.refused("import", wide, "--output", tmp_path / "a.nc")
-    assert line == f"rd: {wide}: row 22, column 'q8': no value; a class is accepted in every row"
+    told = "no value; a class is accepted in every row; --unknown other puts such predictions into a class 'other'"
+    assert line == f"rd: {wide}: row 22, column 'q8': {told}"
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -184,7 +185,7 @@ def test_nothing_is_written_when_something_is_wrong(rd: Any, wide: Path, tmp_pat
         (["--preview", "--column", "seed"], "--column seed: dim=name is accepted, such as seed=run"),
         (["--preview", "--column", "seed=x", "--column", "seed=y"], "--column seed=y: seed comes twice"),
         (["--preview", "--column", "seed=x"], "no column 'x'; it has 'label', 'dense', 'q8'"),
-        (["--preview", "--unknown", "skip"], "unknown: 'skip'; error, other is accepted"),
+        (["--preview", "--unknown", "skip"], "unknown: 'skip'; error, other, keep is accepted"),
         (["--preview", "--pattern", "x"], "--pattern 'x': fields in braces are accepted"),
         (["--preview", "--before", "q"], "--before 'q' (did you mean 'q8'?): no such network; there are 'dense', 'q8'"),
     ],

@@ -4,6 +4,7 @@ import pytest
 
 import rdstats
 from rdstats.comparison import Gate, Quantity
+from rdstats.comparison.quantities import POSSIBLE
 from rdstats.errors import InputError
 
 
@@ -45,6 +46,64 @@ def test_the_whole_interval_must_be_beyond(sign, lower, upper, failed):
     assert found.used == "bound"
     assert found.tested == (lower if ">" in sign else upper)
     assert found.warned == (not failed)
+
+
+@pytest.mark.parametrize(
+    ("sign", "lower", "upper", "failed"),
+    [(">", 0.9, 1.19, False), (">", 0.9, 1.2, False), (">=", 0.9, 1.2, True), (">", 0.9, 1.3, True),
+     (">", 1.3, 1.4, True), ("<", 1.3, 1.4, False), ("<", 1.1, 1.4, True), ("<=", 1.2, 1.4, True),
+     ("<", 1.2, 1.4, False)],
+)  # fmt: skip
+def test_strict_passes_only_what_is_shown(sign, lower, upper, failed):
+    (found,) = Gate("slope", sign, 1.2).judge([quantity((lower + upper) / 2, lower, upper)], strict=True)
+    assert (found.failed, found.rule, found.used) == (failed, "strict", "bound")
+    assert found.tested == (upper if ">" in sign else lower)
+    assert ("shown to be within" in found.sentence()) == (not failed)
+
+
+def test_the_sentences_of_strict():
+    def told(one, limit=1.2, **options):
+        return Gate("slope", ">", limit).judge([one], **options)[0].sentence()
+
+    one = quantity(1.1, 1.0, 1.25)
+    assert told(one, strict=True) == (
+        "FAILED: slope > 1.2: upper bound 1.25 (over test images), beyond by 0.05; its value 1.1 is within, but not "
+        "shown to be"
+    )
+    assert told(quantity(1.3, 1.25, 1.4), strict=True) == (
+        "FAILED: slope > 1.2: upper bound 1.4 (over test images), beyond by 0.2"
+    )
+    assert told(one, 1.3, strict=True) == (
+        "passed: slope > 1.3: upper bound 1.25 (over test images), within by 0.05: shown to be within"
+    )
+    assert told(quantity(1.4, 1.0, 1.25), 1.3, strict=True) == (
+        "passed: slope > 1.3: upper bound 1.25 (over test images), within by 0.05: shown to be within; its value 1.4 "
+        "is beyond, and outside the interval"
+    )
+    assert told(quantity(1.1, 1.25, 1.5)) == (
+        "FAILED: slope > 1.2: lower bound 1.25 (over test images), beyond by 0.05; its value 1.1 is within, and "
+        "outside the interval"
+    )
+    bare = Quantity("slope", 1.1, None, None, "no interval", "weak_denominator", {})
+    assert told(bare, strict=True) == (
+        "FAILED: slope > 1.2: not shown to be within: value 1.1 has no interval: weak denominator"
+    )
+    assert told(bare) == "passed: slope > 1.2: value 1.1 (it has no interval: weak denominator), within by 0.1"
+    possible = Quantity("slope", None, 1.0, 1.1, POSSIBLE, "", {})
+    assert told(possible, strict=True) == (
+        "FAILED: slope > 1.2: not shown to be within: 1 to 1.1 is all that the two matrices allow, no interval of "
+        "confidence"
+    )
+    assert not Gate("slope", ">", 1.2).judge([possible])[0].failed
+    assert told(Quantity("slope", None, None, None, "no interval", "", {}), strict=True).endswith("(no value)")
+
+
+def test_one_rule_at_a_time():
+    with pytest.raises(InputError, match="strict and point: one of them is accepted"):
+        Gate("slope", ">", 1).judge([quantity(1, 0, 2)], strict=True, point=True)
+    found = rdstats.compare([[90, 10], [30, 70]], [[70, 30], [50, 50]])
+    assert [found.gates(["accuracy_drop > 50%"], **rule)[0].record()["rule"]
+            for rule in ({}, {"strict": True}, {"point": True})] == ["chance", "strict", "point"]  # fmt: skip
 
 
 def test_the_value_decides_on_request_and_without_interval():
@@ -91,7 +150,7 @@ def test_every_place_is_judged():
     assert "(pair 1)" in results[1].sentence()
     assert results[1].record() == {
         "pair": 1, "gate": "slope > 1.2", "quantity": "slope", "sign": ">", "limit": 1.2, "failed": True,
-        "warned": False, "used": "value", "tested": results[1].quantity.value,
+        "warned": False, "rule": "chance", "used": "value", "tested": results[1].quantity.value,
     }  # fmt: skip
     with pytest.raises(InputError, match="this comparison has no delta"):
         found.gates(["delta > 0"])

@@ -41,14 +41,14 @@ def test_whole_floats_and_booleans_are_labels():
 
 def test_predictions_outside_the_classes():
     strange = [7, *GOOD[1:]]
-    with pytest.raises(InputError, match=r"before: 7 at position 0 is none of the labels; classes= names all"):
+    with pytest.raises(InputError, match=r"before: position 0: 7 is predicted but is none of the classes 0, 1; unk"):
         rdstats.compare(strange, LABELS, labels=LABELS)
     found = rdstats.compare(strange, LABELS, labels=LABELS, unknown="other")
     assert found.cube["class_name"].values.tolist() == ["0", "1", "other"]
     assert found.cube["confusion_dense"].values.tolist() == [[5, 0, 1], [1, 5, 0], [0, 0, 0]]
     assert [record["class_name"] for record in found.classes] == ["0", "1"]
     assert "class_name" not in rdstats.compare(GOOD, LABELS, labels=LABELS, unknown="other").cube
-    with pytest.raises(InputError, match="there is a class of this name"):
+    with pytest.raises(InputError, match="a class is called 'other' already"):
         rdstats.compare(["x"] * 2, ["a", "other"], labels=["a", "other"], unknown="other")
     with pytest.raises(InputError, match=r"unknown: received 'othr'.*did you mean 'other'"):
         rdstats.compare(GOOD, LABELS, labels=LABELS, unknown="othr")
@@ -56,7 +56,7 @@ def test_predictions_outside_the_classes():
 
 def test_missing_predictions():
     gap = [None, *GOOD[1:]]
-    with pytest.raises(InputError, match="before: no prediction at position 0; unknown='other'"):
+    with pytest.raises(InputError, match="before: position 0: no value; a class is accepted in every row; unknown"):
         rdstats.compare(gap, LABELS, labels=LABELS)
     found = rdstats.compare(gap, LABELS, labels=LABELS, unknown="other")
     assert found.cube["confusion_dense"].values[0].tolist() == [5, 0, 1]
@@ -67,7 +67,7 @@ def test_missing_predictions():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"labels": [0, None] * 6}, "labels: no label at position 1"),
+        ({"labels": [0, None] * 6}, "labels: position 1: no label"),
         ({"labels": ["a"] * 12}, "labels are texts, before holds whole numbers"),
         ({"labels": [0.5] * 12}, r"labels: class labels are accepted, got 0\.5"),
         ({"labels": [[0, 1]] * 6}, "labels: one label an image"),
@@ -77,7 +77,7 @@ def test_missing_predictions():
         ({"before": np.ones((12, 2), int)}, r"12 labels but predictions of shape \(12, 2\) \(scores of classes\?"),
         ({"before": [GOOD, GOOD]}, r"before has shape \(2, 12\): its 1 leading axes need names"),
         ({"before": [GOOD], "dims": ["seed"]}, r"before has shape \(1, 12\), after \(12,\)"),
-        ({"classes": [0]}, "labels: 1 at position 6 is none of the classes"),
+        ({"classes": [0]}, "labels: position 6: 1 is none of the classes 0"),
         ({"classes": [0, 0, 1]}, "classes: every class once"),
         ({"level": 95}, "level 95"),
         ({"control": [0]}, "control: 12 labels but predictions"),

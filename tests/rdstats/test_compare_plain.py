@@ -13,7 +13,7 @@ import xarray as xr
 
 import rdstats
 from rdstats.errors import InputError
-from rdstats.plain import _of_tensor, as_array, frame_names
+from rdstats.plain import _of_tensor, as_array, frame_axes
 
 BEFORE, AFTER = [[90, 10], [30, 70]], [[70, 30], [50, 50]]
 LABELS = ["cat"] * 10 + ["dog"] * 10
@@ -208,15 +208,16 @@ def test_gaps_become_nan_or_none():
 
 def test_names_of_frames():
     frame = pd.DataFrame(BEFORE, ["cat", "dog"], ["cat", "dog"])
-    assert frame_names("before", frame) == ["cat", "dog"]
-    assert frame_names("before", pd.DataFrame(BEFORE)) is None
-    assert frame_names("before", pd.DataFrame(BEFORE, columns=["cat", "dog"])) == ["cat", "dog"]
-    assert frame_names("before", BEFORE) is None
-    with pytest.raises(InputError, match=r"before: row 1 is called \['cat'\], column 1 \['dog'\]"):
-        frame_names("before", pd.DataFrame(BEFORE, ["cat", "dog"], ["dog", "cat"]))
+    both = (["cat", "dog"], ["cat", "dog"])
+    assert frame_axes(frame) == both
+    assert frame_axes(pd.DataFrame(BEFORE)) is None
+    assert frame_axes(pd.DataFrame(BEFORE, columns=["cat", "dog"])) == both
+    assert frame_axes(BEFORE) is None
+    assert frame_axes(pd.DataFrame(BEFORE, ["cat", "dog"], ["dog", "owl"])) == (["cat", "dog"], ["dog", "owl"])
+    assert frame_axes(pd.DataFrame(BEFORE, [0, 1], [0, 2])) == (["0", "1"], ["0", "2"])
     polars = pytest.importorskip("polars")
-    assert frame_names("before", polars.DataFrame(np.array(BEFORE))) is None
-    assert frame_names("before", polars.DataFrame(np.array(BEFORE), schema=["cat", "dog"])) == ["cat", "dog"]
+    assert frame_axes(polars.DataFrame(np.array(BEFORE))) is None
+    assert frame_axes(polars.DataFrame(np.array(BEFORE), schema=["cat", "dog"])) == both
 
 
 def test_no_other_library_is_imported():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import pickle
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from rdstats.errors import InputError
-from rdstats.readers import import_files, make_options
+from rdstats.readers import import_files, make_options, read_matrix
 from rdstats.readers.numpy_file import read_numpy
 
 TABLES = [
@@ -25,7 +26,7 @@ TABLES = [
     ("label,dense,mp\na,a,a\nb,b\n", {}, "a.csv: row 3, column 'mp': no value; a class is accepted in every row"),
     ("label,dense,mp\na,a,a\nb,b,b,b\n", {}, "a.csv: row 3: 4 fields; 3 are accepted, as in the header row"),
     ("label,dense,dense\na,a,a\n", {}, "a.csv: column 'dense' is there twice; give each column a name of its own"),
-    ("label,dense,mp\na,a,a,\nb,b,b,\n", {}, "a.csv: rows of more than 3 fields; the header row has 3"),
+    ("label,dense,mp\na,a,a,\nb,b,b,\n", {}, "a.csv: row 2: 4 fields; 3 are accepted"),
     ("x,dense,mp\na,a,a\n", {}, "a.csv: no column of true classes among 'x', 'dense', 'mp'; say which with --true COL"),
     ("label,x\na,a\n", {}, "a.csv: no column of predictions among 'label', 'x'; say which with --predicted COLUMN"),
     ("label,true,pred\na,a,a\n", {}, "a.csv: columns 'label', 'true' could all be true; say which: --true COLUMN"),
@@ -36,10 +37,10 @@ TABLES = [
     ("label,pred_a,pred_b\na,a,a\nb,b,b\n", {}, "nothing says which network is before compression (networks: a, b): -"),
     ("label,dense,mp\na,a,a\na,a,a\n", {}, "only one class, 'a'; two or more are accepted"),
     ("label,dense,mp\na,x,a\nb,y,b\n", {}, "a.csv, row 2 (dense): labels such as 'a', 'b' and predictions such as 'x'"),
-    ("label,dense,mp\na,a,a\nb,b,c\n", {"unknown": "error"}, "a.csv: row 3, column 'mp': 'c' is predicted but no labe"),
-    ("label,dense,mp\na,a,a\nb,b,c\n", {"classes": ["a", "b"]}, "a.csv: row 3, column 'mp': 'c' is not among the clas"),
+    ("label,dense,mp\na,a,a\nb,b,c\n", {"unknown": "error"}, "a.csv: row 3, column 'mp': 'c' is predicted but is"),
+    ("label,dense,mp\na,a,a\nb,b,c\n", {"classes": ["a", "b"]}, "a.csv: row 3, column 'mp': 'c' is predicted but is"),
     ("label,dense,mp\na,a,a\nc,b,a\n", {"classes": ["a", "b"], "unknown": "other"}, "a.csv: row 3, column 'label': 'c"),
-    ("label,dense,mp\nother,a,a\na,b,c\n", {"unknown": "other"}, "--unknown other: a class is called 'other' already"),
+    ("label,dense,mp\nother,a,a\na,b,c\n", {"unknown": "other"}, "unknown other: a class is called 'other' already"),
     ("seed,label,dense,mp\n0,a,a,a\n,b,b,b\n", {}, "a.csv, row 3: no seed for this network"),
     ("method,ratio,true,pred,n\ndense,1,a,a,1\nmp,0.5,a,a,1\n", {}, "a.csv: row 3, column 'ratio': '0.5'; a ratio of"),
     ("method,ratio,true,pred,n\ndense,1,a,a,1\nmp,two,a,a,1\n", {}, "a.csv: row 3, column 'ratio': 'two'; a number is"),
@@ -66,7 +67,7 @@ def test_tables_that_are_refused(write: Any, refused: Any, text: str, options: A
     ("options", "message"),
     [
         ({"tru": "x"}, "mapping: 'tru' (did you mean 'true'?); accepted are true, predicted,"),
-        ({"unknown": "skip"}, "mapping: unknown: 'skip'; error, other is accepted"),
+        ({"unknown": "skip"}, "mapping: unknown: 'skip'; error, other, keep is accepted"),
         ({"sum": "yes"}, "mapping: sum: 'yes'; true or false is accepted"),
         ({"true": ["a"]}, "mapping: true: ['a']; text is accepted"),
         ({"columns": ["seed"]}, "mapping: columns: ['seed']; a mapping from dimension to column is accepted"),
@@ -166,6 +167,62 @@ def test_one_endless_line(tmp_path: Path, refused: Any) -> None:
     assert refused(tmp_path / "a.csv").startswith("a.csv: no end of line in the first 1048576 bytes; a table")
 
 
+def test_a_name_twice_in_one_record(write: Any, refused: Any) -> None:
+    text = '{"label": ["a", "b"], "dense": ["a", "b"], "mp": ["a", "b"], "mp": ["b", "b"]}'
+    assert refused(write("a.json", text)) == "a.json: row 1: 'mp' is there twice in one record; once is accepted"
+    lines = '{"label": "a", "dense": "a", "mp": "a"}\n{"label": "b", "dense": "b", "mp": "b", "mp": "a"}\n'
+    assert refused(write("a.jsonl", lines)) == "a.jsonl: row 2: 'mp' is there twice in one record; once is accepted"
+
+
+def test_a_row_that_is_too_long_is_named(write: Any, refused: Any) -> None:
+    for n in (0, 3):  # the first row of data is another case for pandas
+        text = "label,dense,mp\n" + "a,b,a\n\n" * n + '"b,\n",b,b,b\n' + "a,a,a\n" * 3
+        assert refused(write("a.csv", text)).startswith(f"a.csv: row {n + 2}: ")
+
+
+def test_a_cube_is_told_where_it_belongs(tmp_path: Path, write: Any, refused: Any) -> None:
+    path = tmp_path / "a.nc"
+    import_files(write("a.csv", "label,dense,mp\na,a,b\nb,b,b\n")).save(path)
+    assert refused(path).endswith("a.nc: is a cube already (NetCDF): rd analyze a.nc says what is in it")
+
+
+def test_sums_of_rows_and_columns_are_no_class(write: Any, refused: Any) -> None:
+    message = "the last row and column are the sums of the others; leave them out"
+    named = ",a,b,All\na,8,1,9\nb,2,9,11\nAll,10,10,20\n"
+    assert refused(write("m.csv", named), before="m").endswith(message)
+    assert refused(write("m.json", "[[8, 1, 9], [2, 9, 11], [10, 10, 20]]"), before="m").endswith(message)
+    assert import_files([write("dense.csv", "8,1,9\n2,9,11\n10,9,20\n"), write("b.csv", "8,1,9\n2,9,11\n10,9,20\n")])
+
+
+def test_an_example_with_two_labels(write: Any, refused: Any) -> None:
+    one = write("dense.csv", "id,label,pred\n1,a,a\n2,b,b\n")
+    other = write("other.csv", "id,label,pred\n2,a,b\n1,b,a\n")
+    with pytest.raises(InputError, match=r"2 examples have other labels than in .*dense\.csv"):
+        import_files([one, other])
+
+
+def why_of(call: Any) -> str:
+    with pytest.raises(InputError) as caught:
+        call()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(("filler", "message"), [(b"\0", "is a null character"), (b"a", "a line of more than")])
+def test_text_that_ends_in_a_hole_is_not_read_whole(tmp_path: Path, refused: Any, filler: bytes, message: str) -> None:
+    """2 GB without room on disk: a line without end begins behind what is looked at first."""
+    path = tmp_path / "a.csv"
+    with open(path, "wb") as handle:
+        handle.write(b"label,dense,mp\n" + b"a,b,a\nb,b,b\n" * 100_000)
+        handle.write(filler * (2**24 + 2**21))
+        handle.truncate(2**31)
+    tracemalloc.start()
+    lines = [refused(path), why_of(lambda: read_matrix(path))]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert all(message in line for line in lines)
+    assert peak < 2**28
+
+
 def test_deep_json(tmp_path: Path, refused: Any) -> None:
     (tmp_path / "a.json").write_text("[" * 100_000)
     assert "a.json: " in refused(tmp_path / "a.json")
@@ -181,7 +238,7 @@ def test_a_column_that_is_no_class(write: Any, refused: Any, monkeypatch: pytest
 
 def test_names_in_messages_hide_nothing(write: Any, refused: Any) -> None:
     line = refused(write("a.csv", "label,dense,mp\na,a,a\nb,b,\u202eb\n"), classes=["a", "b"])
-    assert "'\\u202eb' (did you mean 'b'?) is not among the classes" in line
+    assert "'\\u202eb' is predicted but is none of the classes a, b" in line
 
 
 def test_mixed_types_in_json(write: Any, refused: Any) -> None:

@@ -82,9 +82,9 @@ TEXTS = {
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_matrices_as_text(write: Any, text: str) -> None:
-    counts, names = read_matrix(write("m.csv", text))
+    counts, rows, columns = read_matrix(write("m.csv", text))
     assert counts.tolist() == BEFORE.tolist()
-    assert names == (NAMES if "cat" in text else None)
+    assert rows == columns == (NAMES if "cat" in text else None)
 
 
 def test_pandas_and_numpy_write_what_is_read(tmp_path: Path) -> None:
@@ -94,8 +94,9 @@ def test_pandas_and_numpy_write_what_is_read(tmp_path: Path) -> None:
     np.savetxt(tmp_path / "c.txt", BEFORE)
     pd.DataFrame(BEFORE).to_csv(tmp_path / "d.csv")
     found = [read_matrix(tmp_path / name) for name in ("a.csv", "b.csv", "c.txt", "d.csv")]
-    assert all(counts.tolist() == BEFORE.tolist() for counts, _ in found)
-    assert [names for _, names in found] == [NAMES, NAMES, None, ["0", "1"]]
+    assert all(one.counts.tolist() == BEFORE.tolist() for one in found)
+    assert all(one.rows == one.columns for one in found)
+    assert [one.rows for one in found] == [NAMES, NAMES, None, ["0", "1"]]
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,9 @@ def test_pandas_and_numpy_write_what_is_read(tmp_path: Path) -> None:
         ("1,2\n3,-1\n", "m.csv: row 2: value 2: '-1'; whole numbers from 0 to"),
         ("0.5,0.5\n0.1,0.9\n", "m.csv: row 1: value 1: '0.5'; whole numbers of test images are accepted, not fract"),
         ("1,2\n3,\n", "m.csv: row 2: value 2: no value; a count is accepted"),
-        (",a,b\na,1,2\nc,3,4\n", "m.csv: column 2 is 'b', row 2 'c'; the same classes in the same order are accepted"),
+        (",a,a\na,1,2\nc,3,4\n", "m.csv: column 'a' is there twice"),
+        (",a,b\nc,1,2\nc,3,4\n", "m.csv: row 'c' is there twice"),
+        (",a,b,c\n,1,2,3\nc,3,4,5\n", "m.csv: row 1 has no name"),
         ("1,2\n3,99999999999\n", "m.csv: row 2: value 2: '99999999999'; whole numbers from 0 to"),
     ],
 )

@@ -87,7 +87,7 @@ def test_every_kind_of_table_gives_one_cube(tmp_path: Path, kind: str) -> None:
     pytest.importorskip("pyarrow")
     path = store(tmp_path / f"a b ü{KINDS[kind]}", kind)
     check(import_files(path))
-    assert read_column(path, "mp").tolist() == MP
+    assert read_column(path, "mp").values.tolist() == MP
 
 
 @pytest.mark.parametrize("kind", ["parquet", "categories", "enum", "strings", "ipc", "lines"])
@@ -136,7 +136,7 @@ def test_json_that_is_no_table(tmp_path: Path, document: Any, line: str) -> None
 def test_json_that_is_one_column(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     path.write_text(json.dumps(MP))
-    assert read_column(path).tolist() == MP
+    assert read_column(path).values.tolist() == MP
     assert compare_files(str(path), str(path), labels=str(path))["churn"].value == 0
 
 
@@ -320,7 +320,8 @@ def test_labels_that_are_numbers_are_one_class_however_written(write: Any) -> No
 @pytest.mark.parametrize(
     ("options", "classes", "row"),
     [
-        ({}, ["cat", "dog", "owl"], [1, 0, 1]),
+        ({"unknown": "keep"}, ["cat", "dog", "owl"], [1, 0, 1]),
+        ({"classes": ["dog", "cat"], "unknown": "keep"}, ["dog", "cat", "owl"], [0, 1, 1]),
         ({"unknown": "other"}, ["cat", "dog", "other"], [1, 0, 1]),
         ({"classes": ["dog", "cat"], "unknown": "other"}, ["dog", "cat", "other"], [0, 1, 1]),
         ({"classes": ["owl", "cat", "elk", "dog"]}, ["owl", "cat", "elk", "dog"], [1, 1, 0, 0]),
