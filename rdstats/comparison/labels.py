@@ -61,7 +61,7 @@ def coded(truth: NDArray[Any], predictions: dict[str, NDArray[Any]], classes: An
     every = [*known, *more] if classes is not None else sorted([*known, *more])
     found = {name: _codes(part, every) for name, part in predictions.items()}
     fresh = [*told, *map(str, more)] if classes is not None else [str(value) for value in every]
-    plain = names is None and every == list(range(len(every)))
+    plain = (names is None or classes is None) and every == list(range(len(every)))
     return Coded(_codes(truth, every), found, None if plain else fresh, len(every))
 
 

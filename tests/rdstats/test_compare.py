@@ -293,3 +293,13 @@ def test_the_bounds_of_the_worst_drop_hold():
     one_bad = rng.multinomial(images, cells, size=3000)
     upper = -array.paired_change(one_bad[..., 1], one_bad[..., 2], images).lower
     assert (upper >= 0.06).mean() > 0.975 - 0.01  # near-exact for a single class, which is all the upper bound needs
+
+
+def test_losers_beyond_the_change_of_accuracy():
+    """One class loses 40 points, another 6, all together 11: only the first lies beyond."""
+    labels = np.repeat(np.arange(4), 1000)
+    after = labels.copy()
+    after[:400], after[1000:1060] = 3, 3
+    sentence = rdstats.compare(labels, after, labels=labels, classes=NAMES).sentences()[1]
+    assert sentence.startswith("Classes: 2 of 4 lose: cat -40.0 points")
+    assert sentence.endswith("1 of the losers loses beyond the change of accuracy.")

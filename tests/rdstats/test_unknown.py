@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 import rdstats
 from rdstats.comparison.files import compare_files
@@ -148,7 +149,7 @@ def test_choices_and_listed_classes_are_classes(folder):
         (folder / name / "samples_x.jsonl").write_text(text, "utf-8")
     found = import_files(["dense/samples_x.jsonl", "pruned/samples_x.jsonl"], before="dense")
     assert found.classes[""] == ["0", "1", "2", "3"]  # 2 and 3 are never right
-    names = json.dumps({"info": {"features": {c: {"_type": "ClassLabel", "names": ["no", "yes", "maybe"]}
+    names = json.dumps({"info": {"features": {c: {"_type": "ClassLabel", "names": ["no", "yes", "maybe", "never"]}
                                               for c in ("label", "dense", "mp")}}})  # fmt: skip
     table = pa.table({"label": [0, 1, 0], "dense": [0, 1, 1], "mp": [0, 1, 2]})
     pq.write_table(table.replace_schema_metadata({"huggingface": names}), "t.parquet")
@@ -190,6 +191,29 @@ def test_names_say_where_a_count_belongs():
     odd = before.rename(index={"dog": "other"}, columns={"dog": "x"})
     with pytest.raises(InputError, match="unknown other: a class is called 'other' already"):
         rdstats.compare(odd, odd, unknown="other")
+
+
+def test_a_column_without_counts_is_no_class():
+    before = pd.DataFrame([[8, 2, 0], [1, 9, 0]], ["cat", "dog"], ["cat", "dog", "owl"])
+    for unknown in ("error", "other", "keep"):
+        found = rdstats.compare(before, before, unknown=unknown).cube
+        assert found["class_name"].values.tolist() == ["cat", "dog"]
+
+
+def test_rows_and_columns_of_labelled_arrays():
+    coords = {"true": ["cat", "dog"], "predicted": ["dog", "cat", "owl"]}
+    one = xr.DataArray([[2, 8, 0], [9, 0, 1]], coords, ["true", "predicted"])
+    found = rdstats.compare(one, one, unknown="keep").cube
+    assert found["confusion"].values.tolist() == [[8, 2, 0], [0, 9, 1], [0, 0, 0]]
+    assert found["class_name"].values.tolist() == ["cat", "dog", "owl"]
+
+
+def test_classes_that_are_kept_are_sorted_with_the_others():
+    found = rdstats.compare(["b", "c"], ["a", "c"], labels=["b", "c"], unknown="keep").cube
+    assert found["class_name"].values.tolist() == ["a", "b", "c"]
+    numbers = rdstats.compare([1, 2], [0, 2], labels=[1, 2], unknown="keep").cube
+    assert numbers["confusion"].values.tolist() == [[0, 0, 0], [1, 0, 0], [0, 0, 1]]
+    assert "class_name" not in numbers
 
 
 def test_classes_that_are_numbers_order_labels_that_are_numbers(folder):
