@@ -7,6 +7,7 @@ import socket
 import warnings
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,17 @@ from numpy.typing import NDArray
 
 from rdcompute.grid import dataset_label
 from rdcompute.image_facts import ImageFacts
+from rdcompute.lineage import dense_id_of
 from rdcompute.plan import Cell, Plan
 from rdcompute.provenance import now, run_history, timestamp
 from rdcompute.rundir import CellResult, RunDirectory
 from rdstats.cube import DONE, FAILED, MISSING, CubeWriter
-from rdstats.cube.schema import class_dtype
+from rdstats.cube.schema import DENSE, VARIABLES, class_dtype
 
 Array = NDArray[Any]
+METHOD = "method"
 
-WANTED = ("confusion", "prediction")
+WANTED = ("confusion", "confusion_last", "prediction")
 """Arrays of a cell that the cube holds; the weights of dense networks stay on disk."""
 
 
@@ -48,19 +51,50 @@ def assemble(
     coords["sample"] = max(len(data.test_labels) for data in images.values())
     coords["layer"] = list(dict.fromkeys(name for counts in plan.parameters.values() for name in counts.layers))
     made = run_history(plan, run, device)
-    with CubeWriter(path, coords, attrs=_attributes(plan, made, provenance or {})) as writer:
+    places = _dense_places(plan)
+    dims = _dims_by_method() if any(METHOD in where for where in chain(*places.values())) else {}
+    with CubeWriter(path, coords, dims=dims, attrs=_attributes(plan, made, provenance or {})) as writer:
         for name, data in images.items():
             _put_dataset(writer, dataset_label(name), data)
-        _declare_counts(writer, plan, n_classes)
-        return sum(_put_cell(writer, run, *item) for item in _with_parents(plan, run, images, coords["layer"]))
+        _declare_counts(writer, plan, places, n_classes)
+        return sum(
+            _put_cell(writer, run, cell, dense, labels, places, coords["layer"])
+            for cell, dense, labels in _with_dense(plan, run, images)
+        )
 
 
-def _declare_counts(writer: CubeWriter, plan: Plan, n_classes: int) -> None:
+Places = dict[str, list[dict[str, Any]]]
+"""Where the cube has the dense network of a key: once, or once a method."""
+
+
+def _dense_places(plan: Plan) -> Places:
+    """Return the places of every dense network; methods are told apart once two start from different ones."""
+    methods: dict[str, dict[str, None]] = {}
+    networks: dict[tuple[Any, ...], set[str]] = {}
+    for cell in plan.cells:
+        networks.setdefault((cell.seed, cell.dataset, cell.arch), set()).add(cell.dense.key)
+        if not cell.is_dense:
+            methods.setdefault(cell.dense.key, {})[cell.method] = None
+    if all(len(keys) == 1 for keys in networks.values()):
+        return {cell.key: [cell.where] for cell in plan.cells if cell.is_dense}
+    return {
+        cell.key: [{**cell.where, METHOD: method} for method in methods.get(cell.key, ())]
+        for cell in plan.cells if cell.is_dense
+    }  # fmt: skip
+
+
+def _dims_by_method() -> dict[str, tuple[str, ...]]:
+    """Return the dimensions of the dense variables in a cube whose methods start from different networks."""
+    n = len(DENSE)
+    return {name: (*DENSE, METHOD, *spec.dims[n:]) for name, spec in VARIABLES.items() if spec.dims[:n] == DENSE
+            and METHOD not in spec.dims}  # fmt: skip
+
+
+def _declare_counts(writer: CubeWriter, plan: Plan, places: Places, n_classes: int) -> None:
     """Give the cube both variables of counts, empty: it has them even if every cell failed."""
     empty = np.full((n_classes, n_classes), np.nan)
-    dense = next(cell for cell in plan.cells if cell.is_dense)
     compressed = next(cell for cell in plan.cells if not cell.is_dense)
-    writer.put(dense.where, confusion_dense=empty)
+    writer.put(places[compressed.dense.key][0], confusion_dense=empty)
     writer.put(compressed.where, confusion=empty)
 
 
@@ -69,53 +103,56 @@ def _put_dataset(writer: CubeWriter, name: str, data: ImageFacts) -> None:
     writer.put(where, n_classes=data.n_classes, label=data.test_labels, class_name=np.asarray(data.class_names, object))
 
 
-Parent = tuple[CellResult | None, Array]
-
-
-def _with_parents(
-    plan: Plan, run: RunDirectory, images: Mapping[str, ImageFacts], layers: list[str]
-) -> Iterator[tuple[Cell, Parent, list[str]]]:
-    """Yield every cell with its dense result (loaded once) and the test labels."""
-    dense: dict[str, CellResult | None] = {}
+def _with_dense(
+    plan: Plan, run: RunDirectory, images: Mapping[str, ImageFacts]
+) -> Iterator[tuple[Cell, CellResult | None, Array]]:
+    """Yield every cell with its dense result (loaded once a seed) and the test labels."""
+    found: dict[str, CellResult | None] = {}
+    seed: int | None = None
     for cell in plan.cells:
-        if cell.is_dense:
-            dense = {k: v for k, v in dense.items() if k.endswith(f"/{cell.seed}")}
-        parent = cell.parent or cell
-        slot = f"{parent.key}/{parent.seed}"
-        if slot not in dense:
-            dense[slot] = run.load(parent.key, WANTED)
-        yield cell, (dense[slot], images[cell.dataset].test_labels), layers
+        if cell.seed != seed:
+            found, seed = {}, cell.seed
+        if cell.dense.key not in found:
+            found[cell.dense.key] = run.load(cell.dense.key, WANTED)
+        yield cell, found[cell.dense.key], images[cell.dataset].test_labels
 
 
-def _put_cell(writer: CubeWriter, run: RunDirectory, cell: Cell, parent: Parent, layers: list[str]) -> bool:
-    dense, labels = parent
+def _put_cell(
+    writer: CubeWriter, run: RunDirectory, cell: Cell, dense: CellResult | None, labels: Array, places: Places,
+    layers: list[str],
+) -> bool:  # fmt: skip
     result = dense if cell.is_dense else run.load(cell.key, WANTED)
-    if dense and result and result.meta.get("parent_id", dense.meta["dense_id"]) != dense.meta["dense_id"]:
+    if dense and result and dense_id_of(result.meta, dense.meta["dense_id"]) != dense.meta["dense_id"]:
         warnings.warn(f"{cell.title} was made from another dense network than is there now; left out", stacklevel=4)
         result = None
     if result is None or dense is None:
         if not cell.is_dense:
             writer.put(cell.where, status=FAILED if run.failure_path(cell.key).is_file() else MISSING)
         return False
-    suffix = "_dense" if cell.is_dense else ""
     values: dict[str, Any] = {
         "confusion": result.arrays["confusion"],
         "prediction": result.arrays["prediction"].astype(class_dtype(len(result.arrays["confusion"]))),
         **{name: result.meta[name] for name in ("kept_epoch", "val_loss", "seconds")},
         **{name: timestamp(result.meta[name]) for name in ("started", "ended") if name in result.meta},
     }
-    writer.put(cell.where, **{name + suffix: value for name, value in values.items()})
     if cell.is_dense:
-        writer.put(cell.where, dense_id=result.meta["dense_id"])
+        for where in places[cell.key]:
+            writer.put(where, **{f"{name}_dense": value for name, value in values.items()})
+            writer.put(where, dense_id=result.meta["dense_id"])
         return True
     right = (result.arrays["prediction"] == labels) & (dense.arrays["prediction"] == labels)
     kept = result.meta["kept_weights"]
+    if "confusion_last" in result.arrays:
+        values["confusion_last"] = result.arrays["confusion_last"]
+    if "target_ratio" in result.meta:
+        values["target_ratio"] = result.meta["target_ratio"]
     writer.put(
         cell.where,
         status=DONE,
         both_correct=np.bincount(labels[right], minlength=len(result.arrays["confusion"])),
         achieved_ratio=result.meta["achieved_ratio"],
         kept_weights=np.array([kept.get(name, np.nan) for name in layers]),
+        **values,
     )
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
@@ -17,7 +18,7 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What one epoch did; `seconds` covers training and validation."""
+    """What one epoch did; `seconds` covers training and validation, whose loss and accuracy are NaN without any."""
 
     epoch: int
     n_epochs: int
@@ -25,6 +26,7 @@ class EpochReport:
     val_loss: float
     n_images: int
     seconds: float
+    accuracy: float = math.nan
 
 
 @dataclass(frozen=True)

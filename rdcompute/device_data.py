@@ -33,7 +33,7 @@ class Normalize:
 
 @dataclass(frozen=True)
 class DeviceData:
-    """The three parts of a dataset on one device: training, hold-out (of the training set) and test.
+    """The three parts of a dataset on one device: training, hold-out (what validates) and test.
 
     `train_pixels` are the training images, surrounded by `PAD` black pixels if random crops are taken of them.
     """
@@ -59,10 +59,13 @@ class DeviceData:
         root_seed: int,
         augment: str = "auto",
         train_fraction: float = 1.0,
+        validation: str = "holdout",
         memory_format: str = "channels_last",
     ) -> DeviceData:
         """Split a dataset as `ImageParts.split` does and move it to `device`."""
-        parts = ImageParts.split(data, root_seed=root_seed, augment=augment, train_fraction=train_fraction)
+        parts = ImageParts.split(
+            data, root_seed=root_seed, augment=augment, train_fraction=train_fraction, validation=validation
+        )
         return cls.of(parts, device, root_seed=root_seed, memory_format=memory_format)
 
     @classmethod

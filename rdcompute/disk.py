@@ -141,13 +141,17 @@ def _state_bytes(cell: Cell, spec: DatasetSpec) -> int:
 def _images(cells: Iterable[Cell], specs: Mapping[str, DatasetSpec], facts: Mapping[str, ImageFacts]) -> int:
     """Return the size of the decoded parts: uint8, the training part with a margin where it is cropped."""
     total = 0
-    distinct = {(c.dataset, c.settings.augment, c.settings.train_fraction): c for c in cells if c.dataset in facts}
+    distinct = {
+        (c.dataset, c.settings.augment, c.settings.train_fraction, c.settings.validation): c
+        for c in cells if c.dataset in facts
+    }  # fmt: skip
     for cell in distinct.values():
         known, spec = facts[cell.dataset], specs[cell.dataset]
         channels, height, width = spec.image_shape
         augment = spec.augment if cell.settings.augment == "auto" else cell.settings.augment
         margin = 2 * PAD if augment == "crop-flip" else 0
-        n_train, n_other = known.n_train(cell), holdout_size(known.n_train_images) + len(known.test_labels)
+        validating = {"holdout": holdout_size(known.n_train_images), "test": len(known.test_labels), "none": 0}
+        n_train, n_other = known.n_train(cell), validating[cell.settings.validation] + len(known.test_labels)
         total += n_train * channels * (height + margin) * (width + margin) + n_other * channels * height * width
         total += 8 * (n_train + n_other)  # labels
     return total

@@ -16,24 +16,23 @@ from numpy.typing import NDArray
 from torch import nn
 
 from rdcompute.checkpoint import CellCheckpoint, EpochReport
-from rdcompute.criteria import CRITERIA, is_control
-from rdcompute.criteria.gradient import training_gradient
+from rdcompute.compress import Tools, make_start, state_arrays
 from rdcompute.device_data import MEMORY_FORMATS, DeviceData
 from rdcompute.image_parts import FOLDER, parts_of
 from rdcompute.lineage import beginning, content_hash, initial_network, stream_name
-from rdcompute.masks import kept_count, split_mask, top_k_mask
-from rdcompute.models import ParameterCounts, layer_shapes, parameter_counts, prunable_layers, weight_vector
+from rdcompute.models import ParameterCounts, parameter_counts
 from rdcompute.plan import Cell
 from rdcompute.provenance import now
 from rdcompute.rundir import CellResult, RunDirectory
 from rdcompute.schedule import CHECKPOINT_EVERY
-from rdcompute.streams import stream
 from rdcompute.training import Fit, confusion_matrix, fit, predict
 from rdcompute.workers import check_device_name
 from rdstats.errors import InputError
 
-Vector = NDArray[np.float64]
 OnEpoch = Callable[[EpochReport], None]
+Meta = dict[str, Any]
+Arrays = dict[str, NDArray[Any]]
+Outcome = tuple[Meta, Arrays, CellCheckpoint]
 
 
 def use_one_thread() -> None:
@@ -77,7 +76,7 @@ class Worker:
     made: dict[str, Any] = field(default_factory=dict)
     _data: dict[Any, DeviceData] = field(default_factory=dict)
     _counts: dict[tuple[str, str], ParameterCounts] = field(default_factory=dict)
-    _gradient: tuple[str, Vector] = ("", np.empty(0))
+    _gradients: dict[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def execute(self, cell: Cell, on_epoch: OnEpoch | None = None) -> None:
         """Compute a cell and store its result in the run directory."""
@@ -90,7 +89,7 @@ class Worker:
 
     def _device_data(self, cell: Cell) -> DeviceData:
         s = cell.settings
-        key = (cell.dataset, cell.root_seed, s.augment, s.train_fraction, s.memory_format)
+        key = (cell.dataset, cell.root_seed, s.augment, s.train_fraction, s.validation, s.memory_format)
         if key not in self._data:
             self._data.clear()  # cells come dataset by dataset; one at a time is enough
             parts = parts_of(cell, self.run.path / FOLDER, self.data_dir)
@@ -99,7 +98,8 @@ class Worker:
             )
         return self._data[key]
 
-    def _model(self, cell: Cell, data: DeviceData) -> nn.Module:
+    def _network(self, cell: Cell, data: DeviceData) -> nn.Module:
+        """Return the network that a dense cell begins with."""
         model = initial_network(cell, data.n_classes, data.image_shape)
         return model.to(self.device).to(memory_format=MEMORY_FORMATS[cell.settings.memory_format])
 
@@ -109,45 +109,47 @@ class Worker:
             self._counts[name] = parameter_counts(cell.arch, data.n_classes, data.image_shape)
         return self._counts[name]
 
-    def _dense(self, cell: Cell, data: DeviceData, on_epoch: OnEpoch | None) -> Any:
+    def _dense(self, cell: Cell, data: DeviceData, on_epoch: OnEpoch | None) -> Outcome:
         checkpoint = CellCheckpoint(self.run, cell.key, self.checkpoint_every)
-        model = self._model(cell, data)
+        model = self._network(cell, data)
         first = beginning(cell, model, data.n_train)
         result = fit(
-            model, data, cell.settings.train, cell.settings,
-            stream_name=stream_name(cell, "dense"), on_epoch=on_epoch,
-            checkpoint=checkpoint,
+            model, data, cell.phases, cell.settings,
+            stream_name=stream_name(cell, "dense"), on_epoch=on_epoch, checkpoint=checkpoint,
         )  # fmt: skip
         meta, arrays = self._evaluate(cell, model, data, result)
-        state = {name: tensor.cpu().numpy() for name, tensor in result.state.items()}
-        meta |= {**first, "dense_id": content_hash(state)}
-        return meta, {**arrays, **{f"state/{name}": array for name, array in state.items()}}, checkpoint
+        state = state_arrays(result.state)
+        meta |= {**first, "dense_id": content_hash({name.removeprefix("state/"): a for name, a in state.items()})}
+        return meta, {**arrays, **state}, checkpoint
 
-    def _compressed(self, cell: Cell, data: DeviceData, on_epoch: OnEpoch | None) -> Any:
-        assert cell.parent is not None
-        model = self._model(cell.parent, data)
-        parent_id = load_state(model, self.run, cell.parent.key)
-        checkpoint = CellCheckpoint(self.run, cell.key, self.checkpoint_every, parent_id)
-        masks = self._masks(cell, model, data)
+    def _compressed(self, cell: Cell, data: DeviceData, on_epoch: OnEpoch | None) -> Outcome:
+        start = make_start(cell, Tools(
+            self.run, data, lambda one: self._network(one, data), lambda one: self._parameters(one, data),
+            self._gradients,
+        ))  # fmt: skip
+        checkpoint = CellCheckpoint(self.run, cell.key, self.checkpoint_every, start.parent_id)
         result = fit(
-            model, data, cell.settings.finetune, cell.settings,
-            stream_name=stream_name(cell, "finetune"),
-            masks={name: torch.from_numpy(mask) for name, mask in masks.items()}, on_epoch=on_epoch,
-            checkpoint=checkpoint,
+            start.model, data, cell.phases, cell.settings, stream_name=stream_name(cell, start.stage),
+            masks={name: torch.from_numpy(mask) for name, mask in start.masks.items()}, first_step=start.first_step,
+            on_epoch=on_epoch, checkpoint=checkpoint,
         )  # fmt: skip
-        meta, arrays = self._evaluate(cell, model, data, result)
-        kept = {name: int(mask.sum()) for name, mask in masks.items()}
-        counts = self._parameters(cell, data)
-        n_masked = sum(mask.size for mask in masks.values()) - sum(kept.values())
-        meta |= {"kept_weights": kept, "achieved_ratio": counts.total / (counts.total - n_masked)}
-        meta["parent_id"] = parent_id
+        meta, arrays = self._evaluate(cell, start.model, data, result)
+        meta |= {"kept_weights": start.kept_weights, "achieved_ratio": start.achieved_ratio}
+        meta |= {"parent_id": start.parent_id, **start.meta}
+        if start.keeps_state:
+            arrays |= state_arrays(result.state) | {f"mask/{name}": mask for name, mask in start.masks.items()}
         return meta, arrays, checkpoint
 
-    def _evaluate(self, cell: Cell, model: nn.Module, data: DeviceData, result: Fit) -> Any:
-        """Put the kept state into `model` and read the test set, once."""
-        model.load_state_dict(result.state)
-        predictions = predict(model, data, cell.settings.eval_batch_size)
+    def _evaluate(self, cell: Cell, model: nn.Module, data: DeviceData, result: Fit) -> tuple[Meta, Arrays]:
+        """Read the test set with the kept state, which `model` then has, and with the last one where that is asked."""
         labels = data.test_labels.cpu().numpy()
+        size = cell.settings.eval_batch_size
+        arrays: Arrays = {}
+        if cell.settings.report_last and not cell.is_dense:
+            last = confusion_matrix(labels, predict(model, data, size), data.n_classes)
+            arrays["confusion_last"] = last.astype(np.int32)
+        model.load_state_dict(result.state)
+        predictions = predict(model, data, size)
         meta = {
             "kept_epoch": result.kept_epoch,
             "val_loss": result.val_loss,
@@ -155,43 +157,4 @@ class Worker:
             "val_losses": [report.val_loss for report in result.history],
         }
         confusion = confusion_matrix(labels, predictions, data.n_classes).astype(np.int32)
-        return meta, {"confusion": confusion, "prediction": predictions.astype(np.uint32)}
-
-    def _masks(self, cell: Cell, model: nn.Module, data: DeviceData) -> dict[str, NDArray[np.bool_]]:
-        """Return the mask of every prunable layer: all ones for a control."""
-        shapes = layer_shapes(model)
-        if is_control(cell.method):
-            return {name: np.ones(shape, bool) for name, shape in shapes.items()}
-        theta = weight_vector(model)
-        criterion = CRITERIA.get(cell.method)
-        gradient = self._training_gradient(cell, model, data) if criterion.needs_gradient else None
-        name = f"mask/{cell.seed}/{cell.dataset_label}/{cell.arch}/{cell.method}/{cell.ratio:g}"
-        scores = criterion.score(theta, gradient, cell.settings.weight_decay, stream(cell.root_seed, name))
-        counts = self._parameters(cell, data)
-        k = kept_count(counts, cell.ratio, cell.settings.ratio_accounting)
-        return split_mask(top_k_mask(scores, np.abs(theta), k), shapes)
-
-    def _training_gradient(self, cell: Cell, model: nn.Module, data: DeviceData) -> Vector:
-        """Return the gradient at the dense network, kept for the other cells of the same parent.
-
-        Batches are those of training: as large as evaluation's, they would take several times the memory.
-        """
-        assert cell.parent is not None
-        if self._gradient[0] != cell.parent.key:
-            parts = training_gradient(
-                model, data.train_images, data.train_labels, data.normalize, cell.settings.batch_size
-            )
-            vector = np.concatenate([np.asarray(parts[name]).reshape(-1) for name in prunable_layers(model)])
-            self._gradient = (cell.parent.key, vector)
-        return self._gradient[1]
-
-
-def load_state(model: nn.Module, run: RunDirectory, key: str) -> str:
-    """Put the weights of a finished dense network into `model`; return their hash."""
-    result = run.load(key)
-    if result is None:
-        raise RuntimeError(f"dense network {key} is damaged or gone; run the same command again")
-    prefix = "state/"
-    state = {n.removeprefix(prefix): torch.from_numpy(a) for n, a in result.arrays.items() if n.startswith(prefix)}
-    model.load_state_dict(state)
-    return str(result.meta["dense_id"])
+        return meta, {"confusion": confusion, "prediction": predictions.astype(np.uint32), **arrays}

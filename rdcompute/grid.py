@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -12,15 +13,19 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
-from rdcompute.criteria import CONTROLS, criterion_names
+from rdcompute.criteria import is_control, is_criterion, method_names, recipe_of
 from rdcompute.datasets import check_dataset_name
+from rdcompute.method_settings import SETTINGS, method_fields, method_settings
 from rdcompute.models import architecture_names
-from rdcompute.training_settings import Number, TrainingSettings, family, settings_for
+from rdcompute.training_settings import Integer, Number, TrainingSettings, family
 from rdcompute.yamlread import KeyPath, Places, Position, read_text, read_yaml
 from rdstats.errors import InputError, nearest, one_of
 
 MOST_SEEDS = 100_000
 """A larger number is a seed, not a number of seeds."""
+
+
+MOST_LEVELS = 100
 
 
 def _as_list(value: Any) -> Any:
@@ -56,11 +61,6 @@ def dataset_label(name: str) -> str:
     return Path(name).stem if name.endswith(".npz") else name
 
 
-def method_names() -> tuple[str, ...]:
-    """Return every accepted method: controls first, then criteria."""
-    return (*sorted(CONTROLS), *criterion_names())
-
-
 Seed = Annotated[int, Field(ge=0, strict=True)]
 Ratio = Annotated[Number, Field(ge=1, allow_inf_nan=False)]
 Ratios = Annotated[tuple[Ratio, ...], BeforeValidator(_as_list), Field(min_length=1)]
@@ -70,7 +70,11 @@ Method = Annotated[str, _name("method", method_names)]
 
 
 class Experiment(BaseModel):
-    """One product of datasets, architectures, methods and ratios."""
+    """One product of datasets, architectures, methods and ratios.
+
+    `levels` stands for the ratios of ``lth``; with `match`, a criterion keeps as many weights as that method kept at
+    the same ratio.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -78,6 +82,8 @@ class Experiment(BaseModel):
     arch: Annotated[tuple[Arch, ...], BeforeValidator(_as_list), Field(min_length=1)]
     method: Annotated[tuple[Method, ...], BeforeValidator(_as_list), Field(min_length=1)]
     ratio: Ratios | None = None
+    levels: Annotated[Integer, Field(ge=1, le=MOST_LEVELS)] | None = None
+    match: Method | None = None
 
 
 class Grid(BaseModel):
@@ -102,14 +108,21 @@ class Grid(BaseModel):
         return self._places.prefix(path)
 
     def ratios(self, experiment: Experiment, method: str) -> tuple[float, ...]:
-        """Return the ratios of one method: 1 for a control, whatever the list says."""
-        if method in CONTROLS:
+        """Return the ratios of one method: 1 for a control, whatever the list says; 1.25, 1.56, ... for ``lth``."""
+        if is_control(method):
             return (1.0,)
+        if method == "lth":
+            return lottery_ratios(experiment.levels or 0, self.prune_fraction)
         return experiment.ratio or self.ratio or ()
 
-    def settings(self, arch: str) -> TrainingSettings:
-        """Return the resolved recipe of an architecture, shortened by `scale`."""
-        plain = settings_for(arch, self.training)
+    @property
+    def prune_fraction(self) -> float:
+        """Return the share of the remaining weights that a level of ``lth`` removes."""
+        return float(method_fields("lth", self.training)["prune_fraction"])
+
+    def settings(self, arch: str, recipe: str = "") -> TrainingSettings:
+        """Return the resolved settings of an architecture under a recipe, shortened by `scale`."""
+        plain = method_settings(arch, recipe, self.training)
         return plain.scaled(self.scale.get("epochs", 1.0), self.scale.get("train", 1.0))
 
     def scaled(self, scale: Mapping[str, float]) -> Grid:
@@ -147,14 +160,36 @@ class Grid(BaseModel):
                     "arch": e.arch,
                     "method": e.method,
                     "ratio": e.ratio or self.ratio or (1.0,),
+                    **{key: value for key, value in (("levels", e.levels), ("match", e.match)) if value is not None},
                 }
                 for e in self.experiments
             ],
-            "training": {arch: self.settings(arch).model_dump() for arch in archs},
+            "training": {arch: self.settings(arch).model_dump() for arch in archs} | self._recipes(next(iter(archs))),
             "scale": self.scale,
         }
         plain: dict[str, Any] = json.loads(json.dumps(content))
         return plain
+
+
+    def _recipes(self, arch: str) -> dict[str, Any]:
+        """Return the fields in which the recipes of the grid's methods differ from any architecture's."""
+        used = {recipe_of(method) for e in self.experiments for method in e.method} - {""}
+        return {
+            recipe: {name: getattr(self.settings(arch, recipe), name) for name in method_fields(recipe, self.training)}
+            for recipe in sorted(used)
+        }
+
+
+def lottery_ratios(levels: int, fraction: float) -> tuple[float, ...]:
+    """Return the nominal ratios 1/(1 - fraction)^k of the levels 1, 2, ... of a lottery ticket.
+
+    Examples
+    --------
+    >>> lottery_ratios(3, 0.2)
+    (1.25, 1.5625, 1.953125)
+    """
+    base = 1 / (1 - Fraction(str(fraction)))
+    return tuple(float(base**k) for k in range(1, levels + 1))
 
 
 SCALES = ("seeds", "epochs", "train")
@@ -216,22 +251,36 @@ def load_grid(name: str) -> Grid:
     except ValidationError as error:
         raise _explain(error, str(name), positions, Grid) from None
     _check_training(grid, str(name), positions)
+    _check_together(grid, str(name), positions)
     _check_experiments(grid, str(name), positions)
+    _check_matches(grid, str(name), positions)
     grid._places = Places(str(name), positions)
     return grid
 
 
 def _check_training(grid: Grid, source: str, positions: dict[KeyPath, Position]) -> None:
-    accepted = sorted({*architecture_names(), *map(family, architecture_names())})
+    accepted = sorted({*architecture_names(), *map(family, architecture_names()), *SETTINGS})
     for block, fields in grid.training.items():
         where = _where(source, positions, ("training", block))
         if block not in accepted:
-            raise InputError(f"{where}: training.{block}: unknown arch or family{nearest(block, accepted)}; "
+            raise InputError(f"{where}: training.{block}: unknown arch, family or method{nearest(block, accepted)}; "
                              f"known are {one_of(accepted)}")  # fmt: skip
+        model = SETTINGS.get(block, TrainingSettings)
         try:
-            TrainingSettings.model_validate(fields)
+            model.model_validate(method_fields(block, grid.training) if block in SETTINGS else fields)
         except ValidationError as error:
-            raise _explain(error, source, positions, TrainingSettings, ("training", block)) from None
+            raise _explain(error, source, positions, model, ("training", block)) from None
+
+
+def _check_together(grid: Grid, source: str, positions: dict[KeyPath, Position]) -> None:
+    """Refuse recipes whose fields, from whatever blocks they come, do not go together."""
+    for experiment in grid.experiments:
+        for arch in experiment.arch:
+            for recipe in sorted(set(map(recipe_of, experiment.method))):
+                wrong = grid.settings(arch, recipe).contradiction()
+                if wrong:
+                    block = next((b for b in (recipe, arch, family(arch)) if b in grid.training), arch)
+                    raise InputError(f"{_where(source, positions, ('training', block))}: training.{block}: {wrong}")
 
 
 def _check_experiments(grid: Grid, source: str, positions: dict[KeyPath, Position]) -> None:
@@ -249,8 +298,27 @@ def _check_experiments(grid: Grid, source: str, positions: dict[KeyPath, Positio
                     f"{where}: experiments.{i}: duplicate cells: {dataset} {arch} {method} at ratio {ratio:g} {again}"
                 )
             seen[cell] = i
-        if not (experiment.ratio or grid.ratio) and set(experiment.method) - CONTROLS:
+        pruning = [method for method in experiment.method if not is_control(method)]
+        if any(not grid.ratios(experiment, method) for method in pruning if method != "lth"):
             raise InputError(f"{where}: experiments.{i}: no ratio; give a list of numbers >= 1 here or for the grid")
+        if ("lth" in pruning) != (experiment.levels is not None):
+            what = "lth needs levels, the number of times that" if "lth" in pruning else "levels is for lth, how often"
+            raise InputError(f"{where}: experiments.{i}: {what} weights are pruned")
+        if experiment.match and not all(map(is_criterion, (*experiment.method, experiment.match))):
+            raise InputError(f"{where}: experiments.{i}: match is for criteria that prune once, no sham, lth or chip")
+
+
+def _check_matches(grid: Grid, source: str, positions: dict[KeyPath, Position]) -> None:
+    """Refuse to match what is not in the grid, or is itself made to match something."""
+    free = {cell for experiment in grid.experiments if not experiment.match for cell in _columns(grid, experiment)}
+    for i, experiment in enumerate(grid.experiments):
+        for dataset, arch, _, ratio in _columns(grid, experiment) if experiment.match else ():
+            if (dataset, arch, experiment.match, ratio) not in free:
+                where = _where(source, positions, ("experiments", i, "match"))
+                raise InputError(
+                    f"{where}: experiments.{i}.match: no experiment without match has {experiment.match} at ratio "
+                    f"{ratio:g} of {dataset} {arch}"
+                )
 
 
 def _columns(grid: Grid, experiment: Experiment) -> Iterable[tuple[str, str, str, float]]:

@@ -30,7 +30,8 @@ class ImageFacts:
 
     def n_train(self, cell: Cell) -> int:
         """Return how many images a cell trains on."""
-        return n_training(self.n_train_images, self.n_classes, cell.settings.train_fraction)
+        settings = cell.settings
+        return n_training(self.n_train_images, self.n_classes, settings.train_fraction, settings.validation)
 
 
 def image_facts(plan: Plan, data_dir: Path | None) -> dict[str, ImageFacts]:

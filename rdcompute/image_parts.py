@@ -32,7 +32,9 @@ _DESCRIPTION = "description.json"
 
 @dataclass(frozen=True, eq=False)
 class ImageParts:
-    """Training part, hold-out (of the training set) and test set of a dataset.
+    """Training part, hold-out and test set of a dataset.
+
+    The hold-out validates: a part of the training set, or the test set, or no image at all.
 
     Parameters
     ----------
@@ -59,14 +61,20 @@ class ImageParts:
 
     @classmethod
     def split(
-        cls, data: ImageData, *, root_seed: int, augment: str = "auto", train_fraction: float = 1.0
-    ) -> ImageParts:
-        """Split off the hold-out, one fixed split a dataset; take a stratified share of the rest."""
+        cls, data: ImageData, *, root_seed: int, augment: str = "auto", train_fraction: float = 1.0,
+        validation: str = "holdout",
+    ) -> ImageParts:  # fmt: skip
+        """Split off the hold-out, one fixed split a dataset; take a stratified share of the rest.
+
+        With `validation` ``test`` or ``none``, nothing is split off, and the hold-out is the test set, or empty.
+        """
         labels = data.train_labels
-        train, holdout = stratified_holdout(
-            labels, holdout_size(len(labels)), stream(root_seed, f"holdout/{data.name}")
-        )
-        n_left_out = len(train) - n_training(len(labels), data.n_classes, train_fraction)
+        train, holdout = np.arange(len(labels)), np.arange(0)
+        if validation == "holdout":
+            train, holdout = stratified_holdout(
+                labels, holdout_size(len(labels)), stream(root_seed, f"holdout/{data.name}")
+            )
+        n_left_out = len(train) - n_training(len(labels), data.n_classes, train_fraction, validation)
         if n_left_out > 0:
             kept, _ = stratified_holdout(labels[train], n_left_out, stream(root_seed, f"fraction/{data.name}"))
             train = train[kept]
@@ -75,8 +83,8 @@ class ImageParts:
             data.name,
             _surrounded(data.train_images, train) if padded else data.train_images[train],
             labels[train],
-            data.train_images[holdout],
-            labels[holdout],
+            data.test_images if validation == "test" else data.train_images[holdout],
+            data.test_labels if validation == "test" else labels[holdout],
             data.test_images,
             data.test_labels,
             data.mean,
@@ -112,9 +120,9 @@ def _write_array(path: Path, array: np.ndarray[Any, Any]) -> None:
         file.write(np.ascontiguousarray(array).data)
 
 
-def n_training(n_images: int, n_classes: int, train_fraction: float = 1.0) -> int:
+def n_training(n_images: int, n_classes: int, train_fraction: float = 1.0, validation: str = "holdout") -> int:
     """Return how many of the training images are trained on, after the hold-out: at least one a class."""
-    n = n_images - holdout_size(n_images)
+    n = n_images - (holdout_size(n_images) if validation == "holdout" else 0)
     return min(n, max(n_classes, round(n * train_fraction)))
 
 
@@ -163,11 +171,13 @@ def _parts(cell: Cell, data_dir: Path | None) -> ImageParts:
     data = datasets.load(cell.dataset, data_dir)
     settings = cell.settings
     return ImageParts.split(
-        data, root_seed=cell.root_seed, augment=settings.augment, train_fraction=settings.train_fraction
-    )
+        data, root_seed=cell.root_seed, augment=settings.augment, train_fraction=settings.train_fraction,
+        validation=settings.validation,
+    )  # fmt: skip
 
 
 def _name(cell: Cell) -> str:
     """Return the name of the folder for a cell's parts: a hash of what they depend on."""
-    depends = (cell.dataset, cell.root_seed, cell.settings.augment, cell.settings.train_fraction)
+    settings = cell.settings
+    depends = (cell.dataset, cell.root_seed, settings.augment, settings.train_fraction, settings.validation)
     return hashlib.sha256(json.dumps(depends).encode()).hexdigest()[:16]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,7 +58,11 @@ def beginning(cell: Cell, network: nn.Module, n_train: int) -> dict[str, str]:
 
 
 Identities = dict[str, dict[str, str]]
-"""What finished cells say of themselves, by key: `init_id` and `order_id`, `dense_id`, `parent_id`; "" for none."""
+"""What finished cells say of themselves, by key; "" for none.
+
+`init_id` and `order_id` of a dense network, `dense_id` of the dense network it is or comes from, `parent_id` of the
+network it was made of, `own_id` of itself where it is not dense but others are made of it.
+"""
 
 
 def identities(cells: Iterable[Cell], run: RunDirectory) -> Identities:
@@ -71,7 +75,7 @@ def identities(cells: Iterable[Cell], run: RunDirectory) -> Identities:
     return found
 
 
-_NAMES = ("init_id", "order_id", "dense_id", "parent_id")
+_NAMES = ("init_id", "order_id", "dense_id", "parent_id", "own_id")
 
 
 def check_replicates(plan: Plan, known: Identities, n_train: Callable[[Cell], int]) -> None:
@@ -111,15 +115,21 @@ def check_replicates(plan: Plan, known: Identities, n_train: Callable[[Cell], in
 
 
 def orphans(cells: Iterable[Cell], known: Identities) -> list[Cell]:
-    """Return the finished cells that were not made from the dense network that is there now.
+    """Return the finished cells that were not made from the network that is there now.
 
-    A dense network that was damaged and computed again, perhaps on another machine, may have other bits.
+    A network that was damaged and computed again, perhaps on another machine, may have other bits.  What was made of
+    an orphan is one, too.
     """
     found = []
     for cell in cells:
         if cell.parent is None or cell.key not in known or cell.parent.key not in known:
             continue
-        made_of = known[cell.key]["parent_id"]
-        if made_of and made_of != known[cell.parent.key]["dense_id"]:
+        made_of, parent = known[cell.key]["parent_id"], known[cell.parent.key]
+        if made_of and made_of != (parent["own_id"] or parent["dense_id"]):
             found.append(cell)
     return found
+
+
+def dense_id_of(meta: Mapping[str, Any], otherwise: str = "") -> str:
+    """Return the hash of the dense network that a cell's result comes from in the end, if it says so."""
+    return str(meta.get("dense_id") or meta.get("parent_id") or otherwise)

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rdcompute.criteria import CONTROLS
+from rdcompute.criteria import is_criterion, recipe_of
 from rdcompute.datasets import DatasetSpec, dataset_spec
 from rdcompute.emptied import empty_layers, empty_probability
 from rdcompute.grid import Grid, dataset_label
 from rdcompute.masks import kept_count
 from rdcompute.models import ParameterCounts, parameter_counts
-from rdcompute.training_settings import TrainingSettings, learning_rates
+from rdcompute.training_settings import Phase, TrainingSettings, n_epochs
 from rdstats.errors import InputError
 
 CELL_SCHEMA = 1
@@ -28,12 +28,17 @@ OFTEN_EMPTY = 0.01
 """Above this probability that a random mask leaves a layer with no weight, a plan says so."""
 
 _DENSE_ONLY = {"train"}
-_COMPRESSED_ONLY = {"finetune", "ratio_accounting"}
+_COMPRESSED_ONLY = {"finetune", "ratio_accounting", "report_last", "prune_fraction", "prune_head"}
+_NOT_LOTTERY = {"finetune", "ratio_accounting"}
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One training: a dense network, or one network pruned and fine-tuned from its `parent`."""
+    """One training: a dense network, or one network that is made from its `parent` and trained.
+
+    The parent is the dense network, or the level before of a lottery ticket; `match` is the pruned network that this
+    one keeps as many weights as.
+    """
 
     seed: int
     dataset: str
@@ -43,6 +48,7 @@ class Cell:
     method: str = ""
     ratio: float = 1.0
     parent: Cell | None = None
+    match: Cell | None = None
     key: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -51,6 +57,26 @@ class Cell:
     @property
     def is_dense(self) -> bool:
         return self.parent is None
+
+    @property
+    def dense(self) -> Cell:
+        """Return the dense network that this one comes from in the end; a dense network itself."""
+        return self if self.parent is None else self.parent.dense
+
+    @property
+    def needs(self) -> tuple[Cell, ...]:
+        """Return the cells that must be finished before."""
+        return tuple(cell for cell in (self.parent, self.match) if cell is not None)
+
+    @property
+    def recipe(self) -> str:
+        """Return what it is trained by: ``lth``, ``chip``, or "" for the recipe of the architecture."""
+        return recipe_of(self.method)
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """Return the phases of its training."""
+        return self.settings.train if self.is_dense or self.recipe == "lth" else self.settings.finetune
 
     @property
     def where(self) -> dict[str, Any]:
@@ -64,7 +90,7 @@ class Cell:
 
     @property
     def n_epochs(self) -> int:
-        return len(learning_rates(self.settings.train if self.is_dense else self.settings.finetune))
+        return n_epochs(self.phases, self.settings)
 
     @property
     def title(self) -> str:
@@ -73,11 +99,11 @@ class Cell:
 
     def content(self) -> dict[str, Any]:
         """Return what defines the cell's result: no path, device or number of workers; defaults left out."""
-        unused = _COMPRESSED_ONLY if self.is_dense else _DENSE_ONLY
+        unused = _COMPRESSED_ONLY if self.is_dense else _NOT_LOTTERY if self.recipe == "lth" else _DENSE_ONLY
         settings = self.settings.model_dump(exclude_defaults=True, exclude=unused)
         content: dict[str, Any] = {"schema": CELL_SCHEMA, "root_seed": self.root_seed, "settings": settings}
         content |= {**self.where, "dataset": self.dataset_label, "parent": self.parent.key if self.parent else ""}
-        return content
+        return content | ({"match": self.match.key} if self.match else {})
 
 
 def cell_hash(content: dict[str, Any]) -> str:
@@ -162,25 +188,33 @@ def _check_labels(names: list[str]) -> None:
 
 
 def _seed_block(grid: Grid, seed: int) -> Iterator[Cell]:
-    dense: dict[tuple[str, str], Cell] = {}
-    for experiment in grid.experiments:
+    """Yield the cells of a seed: experiments in order, those that match others last."""
+    dense: dict[tuple[str, str, str], Cell] = {}
+    made: dict[tuple[str, str, str, float], Cell] = {}
+    for experiment in sorted(grid.experiments, key=lambda experiment: experiment.match is not None):
         for name in experiment.dataset:
             for arch in experiment.arch:
-                settings = grid.settings(arch)
-                if (name, arch) not in dense:
-                    dense[name, arch] = Cell(seed, name, arch, settings, grid.root_seed)
-                    yield dense[name, arch]
-                parent = dense[name, arch]
                 for method in experiment.method:
+                    recipe = recipe_of(method)
+                    settings = grid.settings(arch, recipe)
+                    own = recipe if recipe == "lth" else ""  # a lottery ticket has a dense network of its own
+                    if (name, arch, own) not in dense:
+                        dense[name, arch, own] = Cell(seed, name, arch, grid.settings(arch, own), grid.root_seed)
+                        yield dense[name, arch, own]
+                    parent = dense[name, arch, own]
                     for ratio in grid.ratios(experiment, method):
-                        yield Cell(seed, name, arch, settings, grid.root_seed, method, ratio, parent)
+                        match = made.get((name, arch, experiment.match or "", ratio))
+                        cell = Cell(seed, name, arch, settings, grid.root_seed, method, ratio, parent, match)
+                        made[name, arch, method, ratio] = cell
+                        parent = cell if method == "lth" else parent
+                        yield cell
 
 
 def _check_ratios(grid: Grid, parameters: dict[tuple[str, str], ParameterCounts]) -> list[str]:
     notes: list[str] = []
     methods: dict[tuple[str, str], set[str]] = {}
     for i, experiment in enumerate(grid.experiments):
-        pruning = [method for method in experiment.method if method not in CONTROLS]
+        pruning = [method for method in experiment.method if is_criterion(method) and not experiment.match]
         for arch in experiment.arch:
             settings = grid.settings(arch)
             for name in experiment.dataset:

@@ -41,7 +41,7 @@ class Silent:
 
 @dataclass
 class Schedule:
-    """Which cells are ready: every cell whose parent is finished, in the plan's order."""
+    """Which cells are ready: every cell that has all it `needs`, in the plan's order."""
 
     waiting: list[Cell]
     done: set[str]
@@ -49,7 +49,7 @@ class Schedule:
 
     def next_ready(self) -> Cell | None:
         for i, cell in enumerate(self.waiting):
-            if cell.parent is None or cell.parent.key in self.done:
+            if all(needed.key in self.done for needed in cell.needs):
                 return self.waiting.pop(i)
         return None
 
@@ -57,9 +57,11 @@ class Schedule:
         """Record a failure; return the cell and all that depend on it, which cannot run any more."""
         self.failed[cell.key] = message
         lost = [(cell, message)]
-        for child in [c for c in self.waiting if c.parent is not None and c.parent.key == cell.key]:
-            self.waiting.remove(child)
-            lost += self.fail(child, f"its dense network failed: {message}")
+        for child in [c for c in self.waiting if any(needed.key == cell.key for needed in c.needs)]:
+            if child in self.waiting:  # not lost by another way yet
+                self.waiting.remove(child)
+                what = "its dense network" if cell.is_dense else f"{cell.method} {cell.ratio:g}, which it needs,"
+                lost += self.fail(child, f"{what} failed: {message}")
         return lost
 
 

@@ -16,17 +16,17 @@ import torch
 from torch import nn
 
 from rdcompute import datasets
+from rdcompute.compress import load_state
 from rdcompute.criteria.gradient import training_gradient
 from rdcompute.device_data import MEMORY_FORMATS, Batch, DeviceData
 from rdcompute.disk import specimen
 from rdcompute.estimate import Timing
-from rdcompute.execute import load_state
 from rdcompute.lineage import beginning, content_hash, initial_network
 from rdcompute.masks import split_mask, top_k_mask
 from rdcompute.models import layer_shapes, parameter_counts, weight_vector
 from rdcompute.plan import Cell
 from rdcompute.rundir import RunDirectory
-from rdcompute.training import fit, mean_loss
+from rdcompute.training import fit, validate
 
 ENOUGH = 1.0
 """Seconds of training steps that are timed, in `FEWEST` blocks or more."""
@@ -34,7 +34,7 @@ BLOCK = 0.05
 """Seconds of a block of steps: long enough that waiting for the device at its end does not count."""
 FEWEST, TOO_LONG = 3, 5.0
 """Fewer repeats are enough once a timing has taken `TOO_LONG` seconds."""
-_SMALL_RATE = ((10_000, 1e-9),)
+_SMALL_RATE = ((1_000, 1e-9),)
 """Learning rate of the timed steps: nothing is learnt, so nothing can diverge."""
 
 
@@ -50,7 +50,8 @@ def prepare(cell: Cell, device: str, data_dir: Path | None) -> tuple[DeviceData,
     settings = cell.settings
     data = DeviceData.load(
         datasets.load(cell.dataset, data_dir), torch.device(device), root_seed=cell.root_seed,
-        augment=settings.augment, train_fraction=settings.train_fraction, memory_format=settings.memory_format,
+        augment=settings.augment, train_fraction=settings.train_fraction, validation=settings.validation,
+        memory_format=settings.memory_format,
     )  # fmt: skip
     return data, datasets.dataset_spec(cell.dataset, data_dir)
 
@@ -70,8 +71,9 @@ def time_network(
     start, step = _time_steps(network, dense, data, where)
     # as many images as train in a second or two: a slow network shows its pace on fewer
     n = max(1, min(settings.eval_batch_size, round(2 * ENOUGH / step)))
+    timed = settings.model_copy(update={"eval_batch_size": n, "keep": "best"})
     part = replace(data, holdout_images=data.test_images[:n], holdout_labels=data.test_labels[:n])
-    evaluating = _repeat(lambda: mean_loss(network, part, n), where) / len(part.holdout_labels)
+    evaluating = _repeat(lambda: validate(network, part, timed), where) / len(part.holdout_labels)
     images, labels = data.train_images[:n], data.train_labels[:n]
     ranking = _repeat(
         lambda: training_gradient(network, images, labels, data.normalize, settings.batch_size), where
@@ -168,7 +170,9 @@ def _time_rest(
         run.save(dense.key, results[0], dense.content())
         middle = clock(device)
         network = initial_network(dense, spec.n_classes, spec.image_shape).to(device)
-        load_state(network, run, dense.key)
+        result = run.load(dense.key)
+        assert result is not None
+        load_state(network, result)
         theta = np.abs(weight_vector(network))
         split_mask(top_k_mask(theta, theta, theta.size // 2), layer_shapes(network))
         run.save(compressed.key, results[1], compressed.content())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 
 from rdcompute.checkpoint import Checkpoint, EpochReport, Progress, State, momentum_of, restore_momentum
 from rdcompute.device_data import DeviceData
-from rdcompute.training_settings import Phase, TrainingSettings, learning_rates
+from rdcompute.training_settings import Phase, TrainingSettings, step_rates
 
 Masks = Mapping[str, Tensor]
 
@@ -25,7 +26,10 @@ class DivergedError(RuntimeError):
 
 @dataclass(frozen=True)
 class Fit:
-    """The kept state (lowest validation loss, earliest on ties) and the course of all epochs."""
+    """The kept state (as `TrainingSettings.keep` says, earliest on ties) and the course of all epochs.
+
+    `val_loss` is NaN without validation.  `model` itself is left as the last epoch made it.
+    """
 
     state: State
     kept_epoch: int
@@ -41,14 +45,19 @@ def fit(
     *,
     stream_name: str,
     masks: Masks | None = None,
+    first_step: int = 0,
     on_epoch: Callable[[EpochReport], None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Fit:
-    """Train `model` and return the state of the epoch with the lowest validation loss.
+    """Train `model` and return the state of the epoch that `settings.keep` chooses.
 
     SGD on the mean cross-entropy plus weight decay; masked weights are zero before and after every step.
     `stream_name` (``seed/dataset/arch/dense|finetune``) names the streams of order and augmentation, functions
     of the epoch alone: training that goes on from a `checkpoint` ends in the same bits.
+
+    Parameters
+    ----------
+    first_step : steps of `phases` that are left out at the beginning.
 
     Raises
     ------
@@ -61,25 +70,26 @@ def fit(
         model.parameters(), lr=0.0, momentum=settings.momentum,
         nesterov=settings.nesterov and settings.momentum > 0, weight_decay=settings.weight_decay,
     )  # fmt: skip
-    rates = learning_rates(phases)
+    steps_per_epoch = -(-data.n_train // settings.batch_size)
+    rates, begins = step_rates(phases, settings, steps_per_epoch, first_step)
     at = checkpoint.load() if checkpoint else None
     if at is not None:
         model.load_state_dict(at.model)
         restore_momentum(model, optimizer, at.momentum)
     history = list(at.history) if at else []
     best = Fit(at.best, at.kept_epoch, at.val_loss, ()) if at else None
-    for epoch, rate in enumerate(rates[len(history) :], start=len(history) + 1):
+    for epoch, epoch_rates in enumerate(rates[len(history) :], start=len(history) + 1):
         started = time.perf_counter()
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        if settings.renew_optimizer and epoch in begins:
+            optimizer.state.clear()
         names = (f"order/{stream_name}/{epoch}", f"augment/{stream_name}/{epoch}")
-        loss = _train_epoch(model, optimizer, data, names, settings.batch_size, masked)
-        val_loss = mean_loss(model, data, settings.eval_batch_size)
+        loss = _train_epoch(model, optimizer, epoch_rates.tolist(), data, names, settings.batch_size, masked)
+        val_loss, accuracy = validate(model, data, settings)
         seconds = time.perf_counter() - started
-        history.append(EpochReport(epoch, len(rates), loss, val_loss, data.n_train, seconds))
-        if not np.isfinite(loss + val_loss):
+        history.append(EpochReport(epoch, len(rates), loss, val_loss, data.n_train, seconds, accuracy))
+        if not np.isfinite(loss) or (settings.validation != "none" and not np.isfinite(val_loss)):
             raise DivergedError(f"loss {loss:g}, validation loss {val_loss:g} in epoch {epoch} of {len(rates)}")
-        if best is None or val_loss < best.val_loss:
+        if best is None or _is_kept(settings.keep, history, best.kept_epoch, begins[-1]):
             best = Fit(snapshot(model), epoch, val_loss, ())
         if checkpoint and checkpoint.due():
             momentum = momentum_of(model, optimizer)
@@ -92,25 +102,38 @@ def fit(
     return Fit(best.state, best.kept_epoch, best.val_loss, tuple(history))
 
 
+def _is_kept(rule: str, history: list[EpochReport], kept_epoch: int, last_phase: int) -> bool:
+    """Return whether the last epoch's network replaces that of the `kept_epoch`."""
+    now, kept = history[-1], history[kept_epoch - 1]
+    if rule == "last" or (rule == "released" and now.epoch <= last_phase):
+        return True
+    return now.accuracy > kept.accuracy if rule == "accuracy" else now.val_loss < kept.val_loss
+
+
 def _train_epoch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
+    rates: list[float],
     data: DeviceData,
     streams: tuple[str, str],
     batch_size: int,
     masked: list[tuple[Tensor, Tensor]],
 ) -> float:
-    """Run one epoch and return its mean training loss; the device is read once, at the end."""
+    """Run the steps of one epoch, one a rate; return its mean training loss.  The device is read once, at the end."""
     model.train()
     total = torch.zeros((), device=data.train_labels.device)
-    for images, labels in data.epoch(streams, batch_size):
+    n_images = 0
+    for (images, labels), rate in zip(data.epoch(streams, batch_size), rates, strict=False):  # the last may end early
+        for group in optimizer.param_groups:
+            group["lr"] = rate
         loss = F.cross_entropy(model(images), labels)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         optimizer.step()
         _apply(masked)
         total += loss.detach() * len(labels)
-    return float(total) / data.n_train
+        n_images += len(labels)
+    return float(total) / n_images
 
 
 def _masked_weights(model: nn.Module, masks: Masks) -> list[tuple[Tensor, Tensor]]:
@@ -127,15 +150,24 @@ def _apply(masked: list[tuple[Tensor, Tensor]]) -> None:
 
 
 @torch.no_grad()
-def mean_loss(model: nn.Module, data: DeviceData, batch_size: int) -> float:
-    """Return the mean cross-entropy on the hold-out, in evaluation mode."""
+def validate(model: nn.Module, data: DeviceData, settings: TrainingSettings) -> tuple[float, float]:
+    """Return mean cross-entropy and accuracy on the validation images, in evaluation mode; NaN where there are none.
+
+    With ``keep: released`` the loss is the unweighted mean of those of the batches, which are as large as in training,
+    as in the paper's released code (there over 128 too, which decides nothing).
+    """
     model.eval()
-    total = torch.zeros((), device=data.holdout_labels.device)
-    for images, labels in zip(
-        torch.split(data.holdout_images, batch_size), torch.split(data.holdout_labels, batch_size), strict=True
-    ):
-        total += F.cross_entropy(model(data.normalize(images)), labels, reduction="sum")
-    return float(total) / len(data.holdout_labels)
+    by_batch = settings.keep == "released"
+    size = settings.batch_size if by_batch else settings.eval_batch_size
+    n = len(data.holdout_labels)
+    total, right = torch.zeros((2,), device=data.holdout_labels.device)
+    batches = list(zip(torch.split(data.holdout_images, size), torch.split(data.holdout_labels, size), strict=True))
+    for images, labels in batches if n else []:
+        logits = model(data.normalize(images))
+        total += F.cross_entropy(logits, labels, reduction="mean" if by_batch else "sum")
+        right += (logits.argmax(1) == labels).sum()
+    loss, correct = torch.stack([total, right]).tolist()
+    return (loss / (len(batches) if by_batch else n), correct / n) if n else (math.nan, math.nan)
 
 
 @torch.no_grad()

@@ -4,7 +4,24 @@ The gradient that some of them need is `rdcompute.criteria.gradient.training_gra
 own because it alone imports torch.
 """
 
-from rdcompute.criteria.methods import CONTROLS, CRITERIA, criterion_names, is_control
+from rdcompute.criteria.methods import (
+    CONTROLS,
+    CRITERIA,
+    criterion_names,
+    is_control,
+    is_criterion,
+    method_names,
+    recipe_of,
+)
 from rdcompute.criteria.scores import Criterion
 
-__all__ = ["CONTROLS", "CRITERIA", "Criterion", "criterion_names", "is_control"]
+__all__ = [
+    "CONTROLS",
+    "CRITERIA",
+    "Criterion",
+    "criterion_names",
+    "is_control",
+    "is_criterion",
+    "method_names",
+    "recipe_of",
+]

@@ -49,6 +49,7 @@ _EPOCH = "seconds since 1970-01-01 00:00 UTC"
 _SPECS = (
     VariableSpec("confusion_dense", (*DENSE, *CORE), "count", "test images by true and predicted class, dense"),
     VariableSpec("confusion", (*CELL, *CORE), "count", "test images by true and predicted class, compressed"),
+    VariableSpec("confusion_last", (*CELL, *CORE), "count", "as confusion, with the network of the last epoch"),
     VariableSpec("prediction_dense", (*DENSE, "sample"), "class", "predicted class of each test image, dense"),
     VariableSpec("prediction", (*CELL, "sample"), "class", "predicted class of each test image, compressed"),
     VariableSpec("label", ("dataset", "sample"), "class", "true class of each test image"),

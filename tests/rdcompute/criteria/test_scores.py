@@ -143,10 +143,10 @@ def test_a_gradient_that_is_missing_or_of_another_shape(name, grad):
 
 
 def test_controls_are_methods_but_no_criteria():
-    assert sorted(CONTROLS) == ["sham"]
-    assert is_control("sham")
-    assert not is_control("mp")
-    assert "sham" not in criterion_names()
+    assert sorted(CONTROLS) == ["sham", "sham-chip", "sham-lth"]
+    assert all(map(is_control, CONTROLS))
+    assert not any(map(is_control, (*criterion_names(), "chip", "lth")))
+    assert set(criterion_names()).isdisjoint(CONTROLS)
 
 
 def test_unknown_criteria():

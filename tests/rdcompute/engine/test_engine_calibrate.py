@@ -139,7 +139,7 @@ def test_the_very_steps_of_training_are_timed(grid, monkeypatch):
         patched.setattr(torch.optim.SGD, "step", slower(torch.optim.SGD.step))
         (step,) = calibrate(plan.cells, ("cpu",)).timings.values()
     with monkeypatch.context() as patched:
-        patched.setattr(stopwatch, "mean_loss", slower(stopwatch.mean_loss))
+        patched.setattr(stopwatch, "validate", slower(stopwatch.validate))
         patched.setattr(stopwatch, "training_gradient", slower(stopwatch.training_gradient))
         (rest,) = calibrate(plan.cells, ("cpu",)).timings.values()
     assert 0.01 / 16 < step.train - usual.train < 0.1 / 16

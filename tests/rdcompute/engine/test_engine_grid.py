@@ -2,7 +2,8 @@
 
 import pytest
 
-from rdcompute.grid import find_grid, load_grid, method_names, parse_scale, shipped_grids
+from rdcompute.criteria import method_names
+from rdcompute.grid import find_grid, load_grid, parse_scale, shipped_grids
 from rdcompute.plan import make_plan
 from rdstats.errors import InputError
 
@@ -82,7 +83,7 @@ def training(text):
          "6:5: experiments.1: ", ["sham at ratio 1 is in experiments.0 too"]),
         # training
         (START + LENET + "training:\n  alexnet: {batch_size: 2}\n", "7:3: training.alexnet: ",
-         ["unknown arch or family", "resnet, resnet110"]),
+         ["unknown arch, family or method", "resnet, resnet110"]),
         (START + LENET + "training:\n  lennet: {batch_size: 2}\n", "7:3: training.lennet: ", ["did you mean 'lenet'"]),
         (START + LENET + "training:\n  lenet: 3\n", "7:3: training.lenet: ", ["got 3", "block of fields"]),
         (training("{batchsize: 3}"), "7:11: training.lenet.batchsize: ", ["unknown key", "did you mean 'batch_size'"]),
@@ -181,7 +182,7 @@ def test_ratios_of_controls_experiments_and_grid(make_grid):
     assert grid.ratios(first, "mp") == (2.0, 4.0)
     assert grid.ratios(second, "gp") == (10.0,)
     assert grid.resolved()["experiments"][0]["ratio"] == [2.0, 4.0]
-    assert method_names() == ("sham", "mp", "gp", "up", "rp")
+    assert method_names() == ("sham", "sham-chip", "sham-lth", "mp", "gp", "up", "rp", "chip", "lth")
 
 
 def test_a_grid_of_controls_needs_no_ratio(make_grid):

@@ -83,7 +83,7 @@ PHASES = {
     "dense training": ("rdcompute.training:_train_epoch:2:dense", (0, 0, 1, 0, 0)),
     "writing a checkpoint": ("rdstats.files:replace_file:2:.epochs", (0, 0, 1, 1, 0)),
     "evaluating a dense network": ("rdcompute.execute:predict:1:", (0, 0, 1, 0, 0)),
-    "pruning": ("rdcompute.execute:split_mask:1:", (2, 2, 0, 0, 0)),
+    "pruning": ("rdcompute.compress.once:split_mask:1:", (2, 2, 0, 0, 0)),
     "fine-tuning": ("rdcompute.training:_train_epoch:2:finetune", (2, 2, 1, 0, 0)),
     "evaluating a pruned network": ("rdcompute.execute:predict:1:", (2, 2, 1, 0, 0)),
     "between the twin and the cell": ("rdstats.files:replace_file:1:.cell", (2, 3, 1, 1, 0)),

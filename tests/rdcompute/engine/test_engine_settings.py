@@ -1,9 +1,17 @@
 """Recipes of training: defaults, families, and shortening."""
 
+import math
+
 import pytest
 from pydantic import ValidationError
 
-from rdcompute.training_settings import TrainingSettings, family, learning_rates, settings_for
+from rdcompute.method_settings import method_settings
+from rdcompute.training_settings import TrainingSettings, family, n_epochs, settings_for, step_rates
+
+
+def learning_rates(phases, settings=TrainingSettings()):  # noqa: B008
+    """The rate of every epoch, which is one step here."""
+    return [float(rate) for epoch in step_rates(phases, settings, 1)[0] for rate in epoch]
 
 
 def test_defaults_are_the_papers():
@@ -59,3 +67,67 @@ def test_shortening_keeps_every_phase_and_rounds_half_up():
     assert short.finetune == ((1, 0.1), (1, 0.01), (1, 0.001), (1, 0.0001))
     assert short.train_fraction == 0.25
     assert recipe.scaled() == recipe
+
+
+def one(**fields):
+    return TrainingSettings.model_validate(fields)
+
+
+def test_a_phase_of_steps_is_cut_into_epochs_wherever_they_end():
+    rates, begins = step_rates(((5, 0.1), (4, 0.01)), one(unit="steps"), 4)
+    assert [epoch.tolist() for epoch in rates] == [[0.1] * 4, [0.1, 0.01, 0.01, 0.01], [0.01]]
+    assert begins == [1, 2]
+
+
+def test_steps_that_are_left_out_are_the_first_ones():
+    rates, begins = step_rates(((5, 0.1), (4, 0.01)), one(unit="steps"), 4, first_step=3)
+    assert [epoch.tolist() for epoch in rates] == [[0.1, 0.1, 0.01, 0.01], [0.01, 0.01]]
+    assert begins == [1, 1]
+    rates, begins = step_rates(((2, 0.1), (1, 0.01)), one(), 3, first_step=5)
+    assert [epoch.tolist() for epoch in rates] == [[0.1, 0.01, 0.01], [0.01]]
+
+
+def test_the_cosine_is_that_of_chips_released_code():
+    n, total, warm = 7, 20, 5
+    rates, begins = step_rates(((total, 0.01),), one(schedule="cosine", warmup_epochs=warm), n)
+    assert begins == [1]
+    for e, epoch in enumerate(rates):
+        for i, rate in enumerate(epoch):
+            base = 0.5 * 0.01 * (1 + math.cos(math.pi * (e - warm) / (total - warm)))
+            expected = base * (1 + i + e * n) / (warm * n) if e < warm else base
+            assert rate == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_cosine_shorter_than_its_warm_up_still_ends_with_a_full_rate():
+    rates, _ = step_rates(((3, 0.01),), one(schedule="cosine", warmup_epochs=5), 2)
+    assert rates[-1].tolist() == [0.01, 0.01]
+    assert step_rates(((1, 0.01),), one(schedule="cosine", warmup_epochs=5), 2)[0][0].tolist() == [0.01, 0.01]
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"validation": "none"}, "keep last"),
+        ({"schedule": "cosine", "unit": "steps"}, "unit is steps"),
+        ({"warmup_epochs": 2}, "goes with schedule cosine"),
+    ],
+)
+def test_fields_that_contradict_each_other(fields, words):
+    assert words in one(**fields).contradiction()
+    assert one(validation="none", keep="last").contradiction() == ""
+
+
+def test_epochs_of_steps_are_those_of_cifar():
+    assert n_epochs(((30_000, 0.1),), one(unit="steps")) == 77
+    assert n_epochs(((3, 0.1), (4, 0.1)), one()) == 7
+
+
+def test_recipes_of_methods_come_after_the_architectures_and_before_their_own_blocks():
+    blocks = {"resnet": {"weight_decay": 0.5, "eval_batch_size": 7}, "chip": {"batch_size": 32}}
+    chip = method_settings("resnet56", "chip", blocks)
+    assert (chip.weight_decay, chip.eval_batch_size, chip.batch_size, chip.nesterov) == (5e-3, 7, 32, False)
+    assert (chip.finetune, chip.schedule, chip.warmup_epochs) == (((400, 0.01),), "cosine", 5)
+    lth = method_settings("resnet56", "lth", blocks)
+    assert (lth.train, lth.unit, lth.weight_decay, lth.nesterov) == (((30_000, 0.1),), "steps", 1e-4, False)
+    assert (lth.prune_fraction, lth.rewind_steps, lth.prune_head) == (0.2, 0, True)
+    assert method_settings("resnet56", "", blocks) == settings_for("resnet56", blocks)

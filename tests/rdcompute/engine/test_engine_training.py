@@ -1,6 +1,7 @@
 """The training loop: masks, the kept epoch, divergence, and what it may look at."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from rdcompute import datasets, training
 from rdcompute.device_data import DeviceData
 from rdcompute.models import build_model, prunable_layers
-from rdcompute.training import DivergedError, confusion_matrix, fit, mean_loss, predict
+from rdcompute.training import DivergedError, confusion_matrix, fit, predict, validate
 from rdcompute.training_settings import TrainingSettings
 
 SETTINGS = TrainingSettings.model_validate({"batch_size": 16, "weight_decay": 1e-2})
@@ -110,7 +111,7 @@ def test_the_loop_is_sgd_on_the_loss_with_decay(grey, change):
 
 def scripted(monkeypatch, losses):
     values = iter(losses)
-    monkeypatch.setattr(training, "mean_loss", lambda *args: next(values))
+    monkeypatch.setattr(training, "validate", lambda *args: (next(values), 0.5))
 
 
 @pytest.mark.parametrize(
@@ -145,7 +146,8 @@ def test_losses_are_means_over_images(grey):
     with torch.no_grad():
         expected = F.cross_entropy(model(grey.normalize(grey.holdout_images)), grey.holdout_labels)
     for batch_size in (500, 4, 1):
-        assert mean_loss(model, grey, batch_size) == pytest.approx(float(expected), rel=1e-6)
+        settings = SETTINGS.model_copy(update={"eval_batch_size": batch_size})
+        assert validate(model, grey, settings)[0] == pytest.approx(float(expected), rel=1e-6)
     still = train(model, grey, phases=((1, 1e-30),), settings=SETTINGS.model_copy(update={"batch_size": 7}))
     model.eval()
     with torch.no_grad():
@@ -209,7 +211,7 @@ def test_order_follows_the_stream_name(grey):
 def test_batch_statistics_are_not_moved_by_validation_or_prediction(colour):
     model = build_model("resnet20", 3, (3, 10, 10), 0)
     before = training.snapshot(model)
-    mean_loss(model, colour, 3)
+    validate(model, colour, SETTINGS.model_copy(update={"eval_batch_size": 3}))
     predictions = predict(model, colour, 5)
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
     np.testing.assert_array_equal(predictions, predict(model, colour, 500))
@@ -219,3 +221,96 @@ def test_confusion_matrix_has_the_true_class_on_the_rows():
     labels, predictions = np.array([0, 0, 0, 2, 2, 1]), np.array([0, 2, 2, 1, 2, 1])
     matrix = confusion_matrix(labels, predictions, 4)
     assert matrix.tolist() == [[1, 0, 2, 0], [0, 1, 0, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("rule", "validations", "kept"),
+    [
+        ("best", [(3, 0.1), (1, 0.2), (2, 0.9), (4, 0.3)], 2),
+        ("last", [(1, 0.9), (2, 0.8), (3, 0.7), (4, 0.6)], 4),
+        ("accuracy", [(1, 0.1), (2, 0.7), (3, 0.9), (4, 0.9)], 3),
+        ("released", [(1, 0.9), (2, 0.8), (6, 0.1), (5, 0.1)], 4),  # the last phase has the epochs 3 and 4
+        ("released", [(1, 0.9), (2, 0.8), (5, 0.1), (6, 0.1)], 3),
+    ],
+)
+def test_the_rule_chooses_the_kept_epoch(grey, monkeypatch, rule, validations, kept):
+    values = iter(validations)
+    monkeypatch.setattr(training, "validate", lambda *args: next(values))
+    settings = SETTINGS.model_copy(update={"keep": rule})
+    result = train(lenet(), grey, phases=((2, 0.05), (2, 0.01)), settings=settings)
+    assert (result.kept_epoch, result.val_loss) == (kept, validations[kept - 1][0])
+
+
+def test_the_released_validation_loss_is_the_unweighted_mean_of_batches(grey):
+    model, size = lenet(), 4
+    n = len(grey.holdout_labels)
+    assert n % size, "the last batch has to be smaller for this to be seen"
+    model.eval()
+    with torch.no_grad():
+        losses = F.cross_entropy(model(grey.normalize(grey.holdout_images)), grey.holdout_labels, reduction="none")
+    expected = torch.stack([part.mean() for part in torch.split(losses, size)]).mean()
+    released = SETTINGS.model_copy(update={"keep": "released", "batch_size": size})
+    assert validate(model, grey, released)[0] == pytest.approx(float(expected), rel=1e-6)
+    assert validate(model, grey, SETTINGS)[0] != pytest.approx(float(expected), rel=1e-6)
+
+
+def test_without_validation_all_images_are_trained_on(tiny_npz):
+    data = datasets.load(tiny_npz())
+    none, test, holdout = (
+        DeviceData.load(data, torch.device("cpu"), root_seed=0, validation=v) for v in ("none", "test", "holdout")
+    )
+    assert none.n_train == test.n_train == len(data.train_labels) == holdout.n_train + len(holdout.holdout_labels)
+    assert torch.equal(test.holdout_images, test.test_images)
+    result = train(lenet(), none, settings=SETTINGS.model_copy(update={"validation": "none", "keep": "last"}))
+    assert result.kept_epoch == len(result.history)
+    assert math.isnan(result.val_loss)
+    assert all(math.isnan(report.val_loss) for report in result.history)
+
+
+def test_accuracy_is_that_of_the_predictions(grey):
+    model = lenet()
+    held = dataclasses.replace(grey, test_images=grey.holdout_images, test_labels=grey.holdout_labels)
+    expected = np.mean(predict(model, held, 500) == grey.holdout_labels.numpy())
+    assert validate(model, grey, SETTINGS)[1] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_renewed_optimizer_forgets_its_momentum_between_phases(grey):
+    phases = ((1, 0.05), (1, 0.05))
+    renewed = SETTINGS.model_copy(update={"renew_optimizer": True, "keep": "last"})
+    one = train(lenet(), grey, phases=phases, settings=renewed)
+    other = train(lenet(), grey, phases=phases, settings=renewed.model_copy(update={"renew_optimizer": False}))
+    assert one.history[0].loss == other.history[0].loss
+    assert one.history[1].loss != other.history[1].loss
+
+    # by hand: two trainings of one epoch, the second with the order of epoch 2
+    model = lenet()
+    train(model, grey, phases=phases[:1], settings=renewed)
+    order = DeviceData.epoch
+    shifted = type("Shifted", (), {
+        "__getattr__": lambda self, name: getattr(grey, name),
+        "epoch": lambda self, streams, size: order(grey, tuple(s[:-1] + "2" for s in streams), size),
+    })()  # fmt: skip
+    train(model, shifted, phases=phases[1:], settings=renewed)
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, one.state[name])
+
+
+def test_a_training_of_steps_ends_after_so_many(grey):
+    steps_per_epoch = -(-grey.n_train // SETTINGS.batch_size)
+    seen = []
+
+    class Counting(torch.optim.SGD):
+        def step(self, *args):
+            seen.append(self.param_groups[0]["lr"])
+            return super().step(*args)
+
+    settings = SETTINGS.model_copy(update={"unit": "steps", "keep": "last"})
+    n = steps_per_epoch + 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch.optim, "SGD", Counting)
+        result = train(lenet(), grey, phases=((n - 1, 0.05), (1, 0.01)), settings=settings)
+        assert seen == [0.05] * (n - 1) + [0.01]
+        assert len(result.history) == 2
+        seen.clear()
+        fit(lenet(), grey, ((n, 0.05),), settings, stream_name="a", first_step=n - 2)
+        assert len(seen) == 2
