@@ -6,7 +6,8 @@ import importlib
 import platform
 import sys
 
-NAMES = ("training", "workers", "commands", "cubes", "analysis", "report", "importing", "compare", "rundirs", "engine")
+NAMES = ("training", "workers", "commands", "cubes", "analysis", "report", "importing", "compare", "rundirs", "engine",
+         "channels")  # fmt: skip
 
 
 def main(names: list[str]) -> None:

@@ -410,7 +410,7 @@ def _explain(
     own = [e for e in errors if e["loc"] not in inside]
     first = next((e for e in own if e["type"] == "extra_forbidden"), own[0])
     path: KeyPath = (*prefix, *first["loc"])
-    field = ".".join(map(str, path))
+    field = ".".join(map(str, path)).removesuffix(".[key]")
     where = _where(source, positions, path)
     found = first.get("input")
     if first["type"] == "extra_forbidden":
