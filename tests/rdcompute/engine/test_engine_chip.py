@@ -18,7 +18,7 @@ from rdcompute.grid import load_grid
 from rdcompute.models import parameter_counts
 from rdcompute.plan import make_plan
 from rdcompute.rundir import RunDirectory
-from rdstats.cube import open_cube
+from rdstats.cube import open_cube, save
 
 BOTH = ["sham-chip", "chip"]
 ZEROS = [0] * 6
@@ -259,6 +259,10 @@ def test_a_whole_run_and_what_its_cube_says(chip_grid, tmp_path):
     correct = cube.sel({"method": "chip", "ratio": 4})
     right = [np.trace(correct[name].isel({"seed": 0}).squeeze().values) for name in ("confusion", "confusion_last")]
     assert right[0] >= right[1]
+    last = cube.drop_vars(["confusion", "prediction", "both_correct"]).rename(confusion_last="confusion")
+    save(last, tmp_path / "last.nc")
+    with open_cube(tmp_path / "last.nc") as again:
+        np.testing.assert_array_equal(again["confusion"].values, cube["confusion_last"].values)
 
 
 # epochs of 10 seconds at full width and of 4 and 3 once narrowed, measuring 7
