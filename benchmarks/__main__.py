@@ -12,7 +12,8 @@ import os
 import platform
 import sys
 
-NAMES = ("training", "workers", "commands", "cubes", "analysis", "report", "importing", "compare", "rundirs", "engine")
+NAMES = ("training", "workers", "commands", "cubes", "analysis", "report", "importing", "compare", "rundirs", "engine",
+         "channels")  # fmt: skip
 GROUPS = {"any_model": ("importing", "compare")}
 
 

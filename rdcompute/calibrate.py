@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from rdcompute.estimate import Network, Timing, mean_timing, needs_gradient
+from rdcompute.estimate import Network, Timing, mean_timing, needs_gradient, network_of
 from rdcompute.plan import Cell
 from rdcompute.processes import end_with_parent
 from rdcompute.startup import start, worker_context
@@ -34,7 +34,7 @@ class Calibration:
 
 @dataclass(frozen=True)
 class Sample:
-    """What is timed of a network: a dense cell, one pruned from it, and whether a gradient is needed."""
+    """What is timed of a network: a dense cell, one made from it, and whether a gradient is needed."""
 
     dense: Cell
     compressed: Cell
@@ -42,7 +42,12 @@ class Sample:
 
     @property
     def network(self) -> Network:
-        return self.dense.dataset, self.dense.arch
+        return network_of(self.compressed)
+
+    @property
+    def trained(self) -> Cell:
+        """Return the cell whose training is timed: the dense one, but for a network that has lost channels."""
+        return self.dense if self.compressed.widths is None else self.compressed
 
 
 def calibrate(cells: Iterable[Cell], devices: Sequence[str], data_dir: Path | None = None) -> Calibration:
@@ -69,7 +74,7 @@ def samples_of(cells: Iterable[Cell]) -> list[Sample]:
     wanted = needs_gradient(cells)
     found: dict[Network, list[Cell | None]] = {}
     for cell in cells:
-        pair = found.setdefault((cell.dataset, cell.arch), [None, None])
+        pair = found.setdefault(network_of(cell), [None, None])
         pair[0] = pair[0] or cell.parent or cell
         pair[1] = pair[1] or (None if cell.is_dense else cell)
     return [Sample(dense, compressed or dense, network in wanted)
@@ -91,7 +96,7 @@ def _time_all(
         data: Any = None
         try:
             if datasets.status(name, data_dir).present:
-                data = prepare(sample.dense, device, data_dir)
+                data = prepare(sample.trained, device, data_dir)
             else:
                 found[sample.network] = f"dataset {name} is not on this machine"
         except Exception as error:  # what goes wrong with one network is told, and the others are timed

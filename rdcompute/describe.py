@@ -6,11 +6,13 @@ import textwrap
 from dataclasses import asdict
 from typing import Any
 
-from rdcompute.criteria import is_control
-from rdcompute.forecast import Forecast
+from rdcompute.criteria import is_control, recipe_of
+from rdcompute.estimate import network_of
+from rdcompute.forecast import Forecast, NetworkCost
 from rdcompute.grid import dataset_label
 from rdcompute.masks import kept_count
-from rdcompute.plan import Plan
+from rdcompute.models import multiplications, narrow_counts
+from rdcompute.plan import Cell, Plan
 
 WIDTH = 80
 _LEGEND = (
@@ -40,6 +42,11 @@ def describe_plan(plan: Plan) -> list[str]:
         for method, ratios in columns[name, arch].items():
             lines.append(f"  {method}: ratio {', '.join(f'{r:g}' for r in ratios)}")
         lines += [f"  kept weights at ratio {r:g}: {k} ({k / n:.2%})" for r, k in kept[name, arch].items()]
+        lines += [
+            f"  {method} at ratio {r:g}: {small} parameters (ratio {counts.total / small:.4g}), "
+            f"{work / 1e6:.3g} million multiplications an image"
+            for _, method, r, small, work in _narrow(plan, name, arch)
+        ]
     return lines
 
 
@@ -64,18 +71,22 @@ def forecast_record(forecast: Forecast) -> dict[str, Any]:
     costs = {(cost.dataset, cost.arch): cost for cost in forecast.networks}
     networks = []
     for (name, arch), counts in plan.parameters.items():
-        own = [cell for cell in plan.cells if (cell.dataset, cell.arch) == (name, arch)]
-        cost = costs.get((own[0].dataset_label, arch))
+        groups: dict[str, list[Cell]] = {arch: []}
+        for cell in plan.cells:
+            if (cell.dataset, cell.arch) == (name, arch):
+                groups.setdefault(network_of(cell)[1], []).append(cell)
+        label = dataset_label(name)
         networks.append({
-            "dataset": own[0].dataset_label, "arch": arch,
+            "dataset": label, "arch": arch,
             "parameters": counts.total, "prunable_weights": counts.prunable_weights,
             "methods": columns[name, arch],
             "kept_weights": [{"ratio": ratio, "weights": k} for ratio, k in kept[name, arch].items()],
-            "cells": len(own), "epochs": sum(cell.n_epochs for cell in own),
-            "cells_left": cost.cells if cost else 0, "epochs_left": cost.epochs if cost else 0,
-            "seconds_per_epoch": cost.seconds_per_epoch if cost else None,
-            "hours": cost.hours if cost else 0.0,
-            "reason": cost.reason if cost else "",
+            **_cost_record(groups[arch], costs.get((label, arch))),
+            "narrow": [
+                {"method": method, "ratio": ratio, "parameters": small, "multiplications": work}
+                | _cost_record(groups[network], costs.get((label, network)))
+                for network, method, ratio, small, work in _narrow(plan, name, arch)
+            ],
         })  # fmt: skip
     n_dense = sum(cell.is_dense for cell in plan.cells)
     return {
@@ -86,6 +97,17 @@ def forecast_record(forecast: Forecast) -> dict[str, Any]:
         "networks": networks, "seconds": forecast.seconds, "hours": forecast.hours,
         "disk": asdict(forecast.disk) | {"needed": forecast.disk.needed},
         "not_here": list(forecast.unread), "notes": list(forecast.notes),
+    }  # fmt: skip
+
+
+def _cost_record(cells: list[Cell], cost: NetworkCost | None) -> dict[str, Any]:
+    """Return what the cells of a network are, and cost; no `cost` where nothing is left to do."""
+    return {
+        "cells": len(cells), "epochs": sum(cell.n_epochs for cell in cells),
+        "cells_left": cost.cells if cost else 0, "epochs_left": cost.epochs if cost else 0,
+        "seconds_per_epoch": cost.seconds_per_epoch if cost else None,
+        "hours": cost.hours if cost else 0.0,
+        "reason": cost.reason if cost else "",
     }  # fmt: skip
 
 
@@ -102,10 +124,22 @@ def _kept(plan: Plan) -> dict[tuple[str, str], dict[float, int]]:
     """Return how many weights each ratio of each network keeps."""
     result = {}
     for network, columns in _columns(plan).items():
-        pruned = sorted({r for method, ratios in columns.items() if not is_control(method) for r in ratios})
+        pruned = sorted({r for method, ratios in columns.items() if recipe_of(method) != "chip" and not
+                         is_control(method) for r in ratios})  # fmt: skip
         accounting = plan.grid.settings(network[1]).ratio_accounting
         result[network] = {r: kept_count(plan.parameters[network], r, accounting) for r in pruned}
     return result
+
+
+def _narrow(plan: Plan, name: str, arch: str) -> list[tuple[str, str, float, int, int]]:
+    """Return name, method, ratio, parameters and multiplications of every network that has lost channels."""
+    spec = plan.datasets[name]
+    cells = [c for c in plan.cells if c.seed == plan.grid.seeds[0] and (c.dataset, c.arch) == (name, arch)]
+    return [
+        (network_of(c)[1], c.method, c.ratio, narrow_counts(c.widths, spec.n_classes, spec.image_shape).total,
+         multiplications(c.widths, spec.n_classes, spec.image_shape))
+        for c in cells if c.widths is not None
+    ]  # fmt: skip
 
 
 def _time(forecast: Forecast) -> list[str]:

@@ -82,7 +82,7 @@ def disk_use(
         total += sizes[kind]
         rest += sizes[kind] if cell.key in waiting else 0
     manifest = len(json.dumps([plan.grid.resolved(), plan.grid.document()], indent=1)) + 38 * len(plan.cells)
-    busy = {(cell.dataset, cell.arch): cell for cell in plan.cells if cell.key in waiting}
+    busy = {(cell.dataset, cell.arch, cell.settings): cell for cell in plan.cells if cell.key in waiting}
     largest = max((3 * _state_bytes(cell, plan.datasets[cell.dataset]) for cell in busy.values()), default=0)
     images = _images(busy.values(), plan.datasets, facts)
     return DiskUse(

@@ -6,12 +6,17 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from rdcompute.criteria import CRITERIA, is_control
+from rdcompute.criteria import CRITERIA, is_criterion
 from rdcompute.plan import Cell
 from rdcompute.schedule import Schedule
 
 Network = tuple[str, str]
-"""A dataset and an architecture, as a grid names them."""
+"""A dataset, as a grid names it, and an architecture; one that has lost channels is a network of its own."""
+
+
+def network_of(cell: Cell) -> Network:
+    """Return the network that a cell trains."""
+    return cell.dataset, cell.arch if cell.widths is None else f"{cell.arch} {cell.method} {cell.ratio:g}"
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,7 @@ class Timing:
     train, evaluate : seconds an image.
     gradient : seconds an image of the pass that some criteria need, 0 where none of the grid does.
     dense, compressed : seconds a cell beside epochs and test: making the network, pruning, saving.
+    channels : seconds in which the channels of the dense network are measured, 0 where none of this one are removed.
     """
 
     n_train: float
@@ -36,6 +42,7 @@ class Timing:
     gradient: float
     dense: float
     compressed: float
+    channels: float = 0.0
 
     @property
     def epoch(self) -> float:
@@ -43,7 +50,7 @@ class Timing:
         return self.epoch_start + self.n_train * self.train + self.n_holdout * self.evaluate
 
     def cell(self, cell: Cell) -> float:
-        """Return the seconds of a cell, without the gradient at its dense network."""
+        """Return the seconds of a cell, without what is measured once of its dense network."""
         own = self.dense if cell.is_dense else self.compressed
         return own + cell.n_epochs * self.epoch + self.n_test * self.evaluate
 
@@ -71,7 +78,8 @@ class Durations:
 def play(cells: Iterable[Cell], done: Iterable[str], timings: Mapping[Network, Timing], n_workers: int) -> Durations:
     """Play the runner's schedule through: every idle worker takes the first cell whose parent is finished.
 
-    The gradient at a dense network is computed once by every worker that prunes it with a criterion that needs it.
+    The gradient at a dense network is computed once by every worker that prunes it with a criterion that needs it, and
+    its channels are measured once by every worker that removes some.
 
     Parameters
     ----------
@@ -82,16 +90,20 @@ def play(cells: Iterable[Cell], done: Iterable[str], timings: Mapping[Network, T
     idle = list(range(n_workers))
     running: list[tuple[float, int, str]] = []
     gradients: dict[int, str] = {}
+    measured: dict[int, str] = {}
     busy: dict[Network, float] = {}
     clock = 0.0
     while True:
         while idle and (cell := schedule.next_ready()) is not None:
             worker = idle.pop(0)
-            network = (cell.dataset, cell.arch)
+            network = network_of(cell)
             seconds = timings[network].cell(cell)
             if _needs_gradient(cell) and cell.parent is not None and gradients.get(worker) != cell.parent.key:
                 gradients[worker] = cell.parent.key
                 seconds += timings[network].n_train * timings[network].gradient
+            if cell.widths is not None and measured.get(worker) != cell.dense.key:
+                measured[worker] = cell.dense.key
+                seconds += timings[network].channels
             busy[network] = busy.get(network, 0.0) + seconds
             heapq.heappush(running, (clock + seconds, worker, cell.key))
         if not running:
@@ -102,9 +114,9 @@ def play(cells: Iterable[Cell], done: Iterable[str], timings: Mapping[Network, T
 
 
 def _needs_gradient(cell: Cell) -> bool:
-    return not cell.is_dense and not is_control(cell.method) and CRITERIA.get(cell.method).needs_gradient
+    return not cell.is_dense and is_criterion(cell.method) and CRITERIA.get(cell.method).needs_gradient
 
 
 def needs_gradient(cells: Iterable[Cell]) -> set[Network]:
     """Return the networks at which a gradient is computed."""
-    return {(cell.dataset, cell.arch) for cell in cells if _needs_gradient(cell)}
+    return {network_of(cell) for cell in cells if _needs_gradient(cell)}

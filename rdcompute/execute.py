@@ -77,6 +77,7 @@ class Worker:
     _data: dict[Any, DeviceData] = field(default_factory=dict)
     _counts: dict[tuple[str, str], ParameterCounts] = field(default_factory=dict)
     _gradients: dict[str, NDArray[np.float64]] = field(default_factory=dict)
+    _independence: dict[str, dict[str, NDArray[np.float64]]] = field(default_factory=dict)
 
     def execute(self, cell: Cell, on_epoch: OnEpoch | None = None) -> None:
         """Compute a cell and store its result in the run directory."""
@@ -125,7 +126,7 @@ class Worker:
     def _compressed(self, cell: Cell, data: DeviceData, on_epoch: OnEpoch | None) -> Outcome:
         start = make_start(cell, Tools(
             self.run, data, lambda one: self._network(one, data), lambda one: self._parameters(one, data),
-            self._gradients,
+            self._gradients, self._independence,
         ))  # fmt: skip
         checkpoint = CellCheckpoint(self.run, cell.key, self.checkpoint_every, start.parent_id)
         result = fit(

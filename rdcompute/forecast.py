@@ -11,7 +11,7 @@ from pathlib import Path
 from rdcompute import datasets
 from rdcompute.calibrate import Calibration, calibrate
 from rdcompute.disk import DiskUse, disk_use
-from rdcompute.estimate import Network, Timing, play
+from rdcompute.estimate import Network, Timing, network_of, play
 from rdcompute.image_facts import image_facts
 from rdcompute.plan import Cell, Plan
 from rdcompute.rundir import RunDirectory
@@ -20,10 +20,11 @@ from rdstats.differences import describe_differences
 
 @dataclass(frozen=True)
 class NetworkCost:
-    """What is left to do for one dataset and architecture.
+    """What is left to do for one dataset and architecture, or for one with fewer channels.
 
     Attributes
     ----------
+    arch : as `rdcompute.estimate.network_of` calls it.
     cells, epochs : that are not finished.
     seconds_per_epoch, hours : None where it was not timed; hours of one core, or of one device that workers share.
     reason : why it was not timed, "" where it was.
@@ -102,7 +103,7 @@ def forecast(
     reading = time.perf_counter() - begun
     found = None
     if timed:
-        n = len({(cell.dataset, cell.arch) for cell in left if cell.dataset in present})
+        n = len({network_of(cell) for cell in left if cell.dataset in present})
         if n:
             tell(f"timing a few steps of {n} network{'s' if n > 1 else ''}")
         found = calibrate(left, devices, data_dir)
@@ -135,17 +136,17 @@ def _durations(
     left: list[Cell], finished: set[str], devices: tuple[str, ...], found: Calibration | None
 ) -> tuple[tuple[NetworkCost, ...], float | None]:
     timings = {name: t for name, t in found.timings.items() if isinstance(t, Timing)} if found else {}
-    cells = [cell for cell in left if (cell.dataset, cell.arch) in timings]
+    cells = [cell for cell in left if network_of(cell) in timings]
     played = play(cells, finished, timings, len(devices))
     sharing = max(Counter(devices).values()) if devices[0] != "cpu" else 1
     networks: dict[Network, list[Cell]] = {}
     for cell in left:
-        networks.setdefault((cell.dataset, cell.arch), []).append(cell)
+        networks.setdefault(network_of(cell), []).append(cell)
     costs = []
     for name, own in networks.items():
         timing = timings.get(name)
         costs.append(NetworkCost(
-            own[0].dataset_label, own[0].arch, len(own), sum(cell.n_epochs for cell in own),
+            own[0].dataset_label, name[1], len(own), sum(cell.n_epochs for cell in own),
             timing.epoch if timing else None,
             played.busy[name] / 3600 / sharing if timing else None,
             "" if timing else str(found.timings[name]) if found else "timing was switched off",

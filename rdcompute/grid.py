@@ -15,9 +15,10 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr,
 
 from rdcompute.criteria import is_control, is_criterion, method_names, recipe_of
 from rdcompute.datasets import check_dataset_name
-from rdcompute.method_settings import SETTINGS, method_fields, method_settings
-from rdcompute.models import architecture_names
+from rdcompute.method_settings import SETTINGS, ChannelSettings, channel_labels, method_fields, method_settings
+from rdcompute.models import ARCHITECTURES, architecture_names
 from rdcompute.training_settings import Integer, Number, TrainingSettings, family
+from rdcompute.widths import narrow_widths
 from rdcompute.yamlread import KeyPath, Places, Position, read_text, read_yaml
 from rdstats.errors import InputError, nearest, one_of
 
@@ -108,17 +109,27 @@ class Grid(BaseModel):
         return self._places.prefix(path)
 
     def ratios(self, experiment: Experiment, method: str) -> tuple[float, ...]:
-        """Return the ratios of one method: 1 for a control, whatever the list says; 1.25, 1.56, ... for ``lth``."""
+        """Return the ratios of one method: 1 for a control, whatever the list says; 1.25, 1.56, ... for ``lth``.
+
+        Those of ``chip`` are the labels of its lists; the grid's own `ratio` is not for it.
+        """
         if is_control(method):
             return (1.0,)
         if method == "lth":
             return lottery_ratios(experiment.levels or 0, self.prune_fraction)
+        if method == "chip":
+            return experiment.ratio or self.channel_labels
         return experiment.ratio or self.ratio or ()
 
     @property
     def prune_fraction(self) -> float:
         """Return the share of the remaining weights that a level of ``lth`` removes."""
         return float(method_fields("lth", self.training)["prune_fraction"])
+
+    @property
+    def channel_labels(self) -> tuple[float, ...]:
+        """Return the ratios for which there are lists of sparsities."""
+        return channel_labels(method_fields("chip", self.training)["lists"])
 
     def settings(self, arch: str, recipe: str = "") -> TrainingSettings:
         """Return the resolved settings of an architecture under a recipe, shortened by `scale`."""
@@ -254,6 +265,7 @@ def load_grid(name: str) -> Grid:
     _check_together(grid, str(name), positions)
     _check_experiments(grid, str(name), positions)
     _check_matches(grid, str(name), positions)
+    _check_channels(grid, str(name), positions)
     grid._places = Places(str(name), positions)
     return grid
 
@@ -321,6 +333,34 @@ def _check_matches(grid: Grid, source: str, positions: dict[KeyPath, Position]) 
                 )
 
 
+def _check_channels(grid: Grid, source: str, positions: dict[KeyPath, Position]) -> None:
+    """Refuse to remove channels of networks that are not made for it, without a list, or by one that does not fit."""
+    for i, experiment in enumerate(grid.experiments):
+        methods = [method for method in experiment.method if recipe_of(method) == "chip"]
+        for j, arch in enumerate(experiment.arch if methods else ()):
+            n_blocks = ARCHITECTURES.get(arch).n_blocks
+            if not n_blocks:
+                where = _where(source, positions, ("experiments", i, "arch", j))
+                accepted = one_of([name for name in architecture_names() if ARCHITECTURES.get(name).n_blocks])
+                raise InputError(f"{where}: experiments.{i}: {methods[0]} is for residual networks of two-convolution "
+                                 f"blocks, not for {arch}; accepted: {accepted}")  # fmt: skip
+            settings = grid.settings(arch, "chip")
+            assert isinstance(settings, ChannelSettings)
+            for k, label in enumerate(grid.ratios(experiment, "chip") if "chip" in methods else ()):
+                if label not in settings.lists:
+                    where = _where(source, positions, ("experiments", i, "ratio", k))
+                    known = one_of([f"{label:g}" for label in settings.lists])
+                    raise InputError(f"{where}: experiments.{i}: chip has no list for ratio {label:g}; "
+                                     f"accepted: {known}")  # fmt: skip
+                try:
+                    narrow_widths(settings.lists[label], n_blocks)
+                except InputError as error:
+                    lists = grid.training.get("chip", {}).get("lists", {})
+                    key = next((key for key in lists if channel_labels([key]) == (label,)), "")
+                    where = _where(source, positions, ("training", "chip", "lists", key))
+                    raise InputError(f"{where}: training.chip.lists.{key}: {arch}: {error}") from None
+
+
 def _columns(grid: Grid, experiment: Experiment) -> Iterable[tuple[str, str, str, float]]:
     for dataset in experiment.dataset:
         for arch in experiment.arch:
@@ -370,7 +410,7 @@ def _explain(
     own = [e for e in errors if e["loc"] not in inside]
     first = next((e for e in own if e["type"] == "extra_forbidden"), own[0])
     path: KeyPath = (*prefix, *first["loc"])
-    field = ".".join(map(str, path))
+    field = ".".join(map(str, path)).removesuffix(".[key]")
     where = _where(source, positions, path)
     found = first.get("input")
     if first["type"] == "extra_forbidden":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from rdcompute.training_settings import Integer, Number, TrainingSettings, arch_fields, settings_for
 
@@ -18,8 +18,74 @@ class LotterySettings(TrainingSettings):
     prune_head: bool = Field(True, description="whether the head's weights can be pruned, too")
 
 
+def _label(value: Any) -> float:
+    try:
+        label = float(value)
+    except (TypeError, ValueError):
+        label = 0.0
+    if not 1 <= label < float("inf"):
+        raise ValueError(f"label {value!r}; a ratio, a number from 1 up, is accepted")
+    return label
+
+
+def _whole_stem(rates: tuple[float, ...]) -> tuple[float, ...]:
+    if rates[0] != 0:
+        raise ValueError(f"the first rate, the stem's, is {rates[0]:g}; 0 is accepted, as the stem keeps its channels")
+    return rates
+
+
+Label = Annotated[float, BeforeValidator(_label)]
+Rates = Annotated[
+    tuple[Annotated[Number, Field(ge=0, lt=1)], ...], Field(min_length=6), AfterValidator(_whole_stem)
+]
+
+CHIP_LISTS: dict[float, tuple[float, ...]] = {
+    1.75: (0, 0.15, 0.15, 0.4, 0.4, 0.4),
+    3.33: (0, 0.4, 0.4, 0.5, 0.6, 0.7),
+    8.27: (0, 0.7, 0.7, 0.75, 0.8, 0.85),
+    19.11: (0, 0.85, 0.85, 0.875, 0.9, 0.925),
+}
+"""Sparsities by label.  The first two are CHIP's for ResNet-56, named after the reductions that its authors print; the
+others halve and quarter what the second keeps, and are named after the ratio of parameters that this leaves."""
+
+
 class ChannelSettings(TrainingSettings):
     """CHIP: channels are removed, and the smaller network trained as `finetune` says; `train` is not used."""
+
+    lists: dict[Label, Rates] = Field(
+        default_factory=lambda: dict(CHIP_LISTS), min_length=1,
+        description="sparsities by ratio, its label: stem (0), outputs of stages 1 and 2, then inner channels of every "
+        "block, or of every stage",
+    )  # fmt: skip
+    aligned: bool = Field(
+        False, description="one selection of channels for all outputs of a stage; else each block's own (as released)"
+    )
+    copy_batchnorm: bool = Field(
+        False, description="batch normalisation is copied, too; else begins anew (as released)"
+    )
+
+    @field_validator("lists", mode="before")
+    @classmethod
+    def _one_list_a_label(cls, value: Any) -> Any:
+        labels = channel_labels(value) if isinstance(value, Mapping) else ()
+        twice = [label for label in labels if labels.count(label) > 1]
+        if twice:
+            raise ValueError(f"label {twice[0]:g} is there twice; keep one")
+        return value
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+
+def channel_labels(keys: Iterable[Any]) -> tuple[float, ...]:
+    """Return the labels of lists of sparsities, written as numbers or text; those that are no labels are left out."""
+    found = []
+    for key in keys:
+        try:
+            found.append(_label(key))
+        except ValueError:
+            continue
+    return tuple(found)
 
 
 METHOD_DEFAULTS: Mapping[str, dict[str, Any]] = {

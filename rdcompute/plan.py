@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rdcompute.criteria import is_criterion, recipe_of
+from rdcompute.criteria import is_control, is_criterion, recipe_of
 from rdcompute.datasets import DatasetSpec, dataset_spec
 from rdcompute.emptied import empty_layers, empty_probability
 from rdcompute.grid import Grid, dataset_label
 from rdcompute.masks import kept_count
-from rdcompute.models import ParameterCounts, parameter_counts
+from rdcompute.method_settings import ChannelSettings
+from rdcompute.models import ARCHITECTURES, ParameterCounts, parameter_counts
 from rdcompute.training_settings import Phase, TrainingSettings, n_epochs
+from rdcompute.widths import Widths, narrow_widths
 from rdstats.errors import InputError
 
 CELL_SCHEMA = 1
@@ -30,6 +32,9 @@ OFTEN_EMPTY = 0.01
 _DENSE_ONLY = {"train"}
 _COMPRESSED_ONLY = {"finetune", "ratio_accounting", "report_last", "prune_fraction", "prune_head"}
 _NOT_LOTTERY = {"finetune", "ratio_accounting"}
+_NOT_CHANNELS = {"train", "ratio_accounting", "lists"}
+_UNUSED = {"": _DENSE_ONLY, "lth": _NOT_LOTTERY, "chip": _NOT_CHANNELS}
+_NOT_CONTROL = {"aligned"}
 
 
 @dataclass(frozen=True)
@@ -99,11 +104,21 @@ class Cell:
 
     def content(self) -> dict[str, Any]:
         """Return what defines the cell's result: no path, device or number of workers; defaults left out."""
-        unused = _COMPRESSED_ONLY if self.is_dense else _NOT_LOTTERY if self.recipe == "lth" else _DENSE_ONLY
+        unused = _COMPRESSED_ONLY if self.is_dense else _UNUSED[self.recipe]
+        unused = unused | (_NOT_CONTROL if is_control(self.method) else set())
         settings = self.settings.model_dump(exclude_defaults=True, exclude=unused)
         content: dict[str, Any] = {"schema": CELL_SCHEMA, "root_seed": self.root_seed, "settings": settings}
         content |= {**self.where, "dataset": self.dataset_label, "parent": self.parent.key if self.parent else ""}
+        if self.widths:
+            content["widths"] = [self.widths.out, self.widths.mid]
         return content | ({"match": self.match.key} if self.match else {})
+
+    @property
+    def widths(self) -> Widths | None:
+        """Return the channels that the network has left; None where none are removed."""
+        if self.method != "chip" or not isinstance(self.settings, ChannelSettings):
+            return None
+        return narrow_widths(self.settings.lists[self.ratio], ARCHITECTURES.get(self.arch).n_blocks)
 
 
 def cell_hash(content: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from rdcompute import datasets
+from rdcompute.channels.feature_maps import N_IMAGES, channel_scores
 from rdcompute.compress import load_state
 from rdcompute.criteria.gradient import training_gradient
 from rdcompute.device_data import MEMORY_FORMATS, Batch, DeviceData
@@ -23,10 +24,11 @@ from rdcompute.disk import specimen
 from rdcompute.estimate import Timing
 from rdcompute.lineage import beginning, content_hash, initial_network
 from rdcompute.masks import split_mask, top_k_mask
-from rdcompute.models import layer_shapes, parameter_counts, weight_vector
+from rdcompute.models import build_narrow, layer_shapes, parameter_counts, weight_vector
 from rdcompute.plan import Cell
 from rdcompute.rundir import RunDirectory
 from rdcompute.training import fit, validate
+from rdcompute.training_settings import TrainingSettings
 
 ENOUGH = 1.0
 """Seconds of training steps that are timed, in `FEWEST` blocks or more."""
@@ -34,6 +36,8 @@ BLOCK = 0.05
 """Seconds of a block of steps: long enough that waiting for the device at its end does not count."""
 FEWEST, TOO_LONG = 3, 5.0
 """Fewer repeats are enough once a timing has taken `TOO_LONG` seconds."""
+MEASURED = 16
+"""Images on which the measuring of channels is timed."""
 _SMALL_RATE = ((1_000, 1e-9),)
 """Learning rate of the timed steps: nothing is learnt, so nothing can diverge."""
 
@@ -61,14 +65,18 @@ def time_network(
 ) -> Timing:
     """Time what the cells of a network consist of.
 
-    Training is timed with masks, as fine-tuning has them; to train without is faster by less than can be timed.
+    Training is timed with masks, as fine-tuning has them; to train without is faster by less than can be timed.  Of a
+    network that has lost channels, which has none, it is its own training that is timed.
     """
     data, spec = prepared
     where = torch.device(device)
-    settings = dense.settings
-    network = initial_network(dense, spec.n_classes, spec.image_shape)
-    network = network.to(where).to(memory_format=MEMORY_FORMATS[settings.memory_format])
-    start, step = _time_steps(network, dense, data, where)
+    trained = dense if compressed.widths is None else compressed
+    settings = trained.settings
+    full = _placed(initial_network(dense, spec.n_classes, spec.image_shape), settings, where)
+    network = full if compressed.widths is None else _placed(
+        build_narrow(compressed.arch, compressed.widths, spec.n_classes, spec.image_shape), settings, where
+    )  # fmt: skip
+    start, step = _time_steps(network, trained, data, where)
     # as many images as train in a second or two: a slow network shows its pace on fewer
     n = max(1, min(settings.eval_batch_size, round(2 * ENOUGH / step)))
     timed = settings.model_copy(update={"eval_batch_size": n, "keep": "best"})
@@ -78,15 +86,25 @@ def time_network(
     ranking = _repeat(
         lambda: training_gradient(network, images, labels, data.normalize, settings.batch_size), where
     ) / len(labels) if gradient else 0.0  # fmt: skip
+    few = min(MEASURED, data.n_train)
+    measuring = 0.0 if compressed.widths is None else (
+        _repeat(lambda: channel_scores(full, data, "timing", few), where) / few * min(N_IMAGES, data.n_train)
+    )  # fmt: skip
     rest = [_time_rest(dense, compressed, data, spec, where) for _ in range(2)][-1]
     return Timing(
-        data.n_train, len(data.holdout_labels), len(data.test_labels), start, step, evaluating, ranking, *rest
-    )
+        data.n_train, len(data.holdout_labels), len(data.test_labels), start, step, evaluating, ranking, *rest,
+        channels=measuring,
+    )  # fmt: skip
+
+
+def _placed(network: nn.Module, settings: TrainingSettings, device: torch.device) -> nn.Module:
+    return network.to(device).to(memory_format=MEMORY_FORMATS[settings.memory_format])
 
 
 def _time_steps(network: nn.Module, cell: Cell, data: DeviceData, device: torch.device) -> tuple[float, float]:
     """Return the seconds before the first step of an epoch, and the seconds an image of the steps."""
-    masks = {name: torch.ones(shape, dtype=torch.bool) for name, shape in layer_shapes(network).items()}
+    shapes = layer_shapes(network) if cell.widths is None else {}
+    masks = {name: torch.ones(shape, dtype=torch.bool) for name, shape in shapes.items()}
     watch = _Watch(data, lambda: clock(device))
     with contextlib.suppress(_Enough):
         fit(network, cast(DeviceData, watch), _SMALL_RATE, cell.settings, stream_name="timing", masks=masks)

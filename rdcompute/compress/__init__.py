@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from rdcompute.compress import once
+from rdcompute.compress import chip, once
 from rdcompute.compress.start import Start, Tools, load_state, state_arrays
 from rdcompute.plan import Cell
 
 __all__ = ["Start", "Tools", "load_state", "make_start", "state_arrays"]
 
-_WAYS: Mapping[str, Callable[[Cell, Tools], Start]] = {"": once.start}
+_WAYS: Mapping[str, Callable[[Cell, Tools], Start]] = {"": once.start, "chip": chip.start}
 
 
 def make_start(cell: Cell, tools: Tools) -> Start:

@@ -59,6 +59,7 @@ class Tools:
     network : returns the network that a dense cell begins with, on the device.
     counts : returns the sizes of a cell's network.
     gradients : the last training gradient, by the key of its dense network.
+    independence : of the channels of the last dense network that lost some, by its key, then by layer.
     """
 
     run: RunDirectory
@@ -66,6 +67,7 @@ class Tools:
     network: Callable[[Cell], nn.Module]
     counts: Callable[[Cell], ParameterCounts]
     gradients: dict[str, NDArray[np.float64]]
+    independence: dict[str, dict[str, NDArray[np.float64]]]
 
     def result(self, cell: Cell) -> CellResult:
         """Return a finished cell that another one is made of."""

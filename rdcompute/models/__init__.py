@@ -3,7 +3,8 @@
 Importing this package does not import torch; building or counting does.
 """
 
-from rdcompute.models.architectures import ARCHITECTURES, Architecture, architecture_names, build_model
+from rdcompute.models.architectures import ARCHITECTURES, Architecture, architecture_names, build_model, build_narrow
+from rdcompute.models.narrow import multiplications, narrow_counts
 from rdcompute.models.parameters import (
     ParameterCounts,
     layer_shapes,
@@ -18,7 +19,10 @@ __all__ = [
     "ParameterCounts",
     "architecture_names",
     "build_model",
+    "build_narrow",
     "layer_shapes",
+    "multiplications",
+    "narrow_counts",
     "parameter_counts",
     "prunable_layers",
     "weight_vector",

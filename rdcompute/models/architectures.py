@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rdcompute.registry import Registry
+from rdcompute.widths import Widths
 from rdstats.errors import InputError
 
 if TYPE_CHECKING:
@@ -29,11 +30,15 @@ class Architecture:
         images it cannot take.
     head
         Name of the module that outputs the logits. It is never pruned.
+    n_blocks
+        Blocks in each of the three stages of a `rdcompute.models.resnet.ResNet`, whose channels ``chip`` can remove;
+        0 for any other network.
     """
 
     name: str
     build: Callable[[int, ImageShape], nn.Module]
     head: str
+    n_blocks: int = 0
 
 
 ARCHITECTURES: Registry[Architecture] = Registry("arch", "rdcompute.models", Architecture)
@@ -73,6 +78,20 @@ def build_model(arch: str, n_classes: int, image_shape: ImageShape, seed: int) -
         return construct(arch, n_classes, image_shape)
 
 
+def build_narrow(arch: str, widths: Widths, n_classes: int, image_shape: ImageShape) -> nn.Module:
+    """Return a residual network like `arch` with other `widths`; its weights are those that seed 0 draws."""
+    import torch
+
+    from rdcompute.models.resnet import ResNet
+
+    architecture = ARCHITECTURES.get(arch)
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        torch.default_generator.manual_seed(0)
+        model = ResNet(6 * architecture.n_blocks + 2, n_classes, image_shape, widths)
+    model.head_name = architecture.head  # type: ignore[assignment]
+    return model
+
+
 def construct(arch: str, n_classes: int, image_shape: ImageShape) -> nn.Module:
     """Build `arch` on the current default device and write its head's name into ``model.head_name``."""
     architecture = ARCHITECTURES.get(arch)
@@ -104,4 +123,4 @@ def _resnet(depth: int) -> Callable[[int, ImageShape], nn.Module]:
 
 ARCHITECTURES.add(Architecture("lenet", _lenet, head="fc3"))
 for _depth in (20, 32, 44, 56, 110):
-    ARCHITECTURES.add(Architecture(f"resnet{_depth}", _resnet(_depth), head="linear"))
+    ARCHITECTURES.add(Architecture(f"resnet{_depth}", _resnet(_depth), head="linear", n_blocks=(_depth - 2) // 6))

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from rdcompute.widths import PLANES, Widths, full_widths
 from rdstats.errors import InputError
 
 SMALLEST = 8  # pixels a side that leave 2x2 after two halvings
@@ -14,25 +15,48 @@ SMALLEST = 8  # pixels a side that leave 2x2 after two halvings
 class Block(nn.Module):
     """Two 3x3 convolutions with batch normalisation, and an option A shortcut.
 
-    Where the width doubles, the shortcut takes every other pixel and adds planes/4 channels of zeros on
-    each side.
+    The shortcut takes every other pixel at stride 2. Where the block puts out d channels more than it takes in, it
+    adds floor(d/2) channels of zeros before and the rest behind; where it puts out fewer, it leaves out as many in the
+    same way (CHIP's released code).
+
+    Parameters
+    ----------
+    mid
+        Channels between the two convolutions; `planes` if not given.
     """
 
-    def __init__(self, in_planes: int, planes: int, stride: int) -> None:
+    source: torch.Tensor | None
+
+    def __init__(self, in_planes: int, planes: int, stride: int, mid: int | None = None) -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(in_planes, planes, 3, stride=stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(planes)
-        self.conv2 = nn.Conv2d(planes, planes, 3, padding=1, bias=False)
+        mid = mid or planes
+        self.conv1 = nn.Conv2d(in_planes, mid, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(mid)
+        self.conv2 = nn.Conv2d(mid, planes, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(planes)
-        self.n_zeros = planes // 4 if stride == 2 else 0
+        self.stride = stride
+        self.before = (planes - in_planes) // 2
+        self.behind = planes - in_planes - self.before
+        self.register_buffer("source", None)
+
+    def route(self, source: torch.Tensor) -> None:
+        """Let the shortcut take each of its outputs from the input channel that `source` names, -1 for zeros."""
+        self.source = source
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the block's output; height and width are halved, rounding up, at stride 2."""
         out = F.relu(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out))
-        if self.n_zeros:
-            x = F.pad(x[:, :, ::2, ::2], (0, 0, 0, 0, self.n_zeros, self.n_zeros))
-        return F.relu(out + x)
+        return F.relu(out + self._shortcut(x))
+
+    def _shortcut(self, x: torch.Tensor) -> torch.Tensor:
+        if self.stride == 2:
+            x = x[:, :, ::2, ::2]
+        if self.source is not None:
+            return F.pad(x, (0, 0, 0, 0, 0, 1))[:, self.source]  # -1 is the channel of zeros
+        if self.before or self.behind:
+            x = F.pad(x, (0, 0, 0, 0, self.before, self.behind))
+        return x
 
 
 class ResNet(nn.Module):
@@ -49,9 +73,13 @@ class ResNet(nn.Module):
         Number of outputs.
     image_shape
         (channels, height, width), at least 8 pixels a side (InputError).
+    widths
+        Channels of the stages where they are not those above; the stem has 16 always.
     """
 
-    def __init__(self, depth: int, n_classes: int, image_shape: tuple[int, int, int]) -> None:
+    def __init__(
+        self, depth: int, n_classes: int, image_shape: tuple[int, int, int], widths: Widths | None = None
+    ) -> None:
         super().__init__()
         channels, height, width = image_shape
         if min(height, width) < SMALLEST:
@@ -59,13 +87,14 @@ class ResNet(nn.Module):
                 f"arch 'resnet{depth}' received images of {height}x{width} pixels; "
                 f"accepted: {SMALLEST}x{SMALLEST} or larger"
             )
-        n_blocks = (depth - 2) // 6
-        self.conv1 = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(16)
-        self.layer1 = _stage(16, 16, n_blocks, stride=1)
-        self.layer2 = _stage(16, 32, n_blocks, stride=2)
-        self.layer3 = _stage(32, 64, n_blocks, stride=2)
-        self.linear = nn.Linear(64, n_classes)
+        widths = widths or full_widths((depth - 2) // 6)
+        stem, (one, two, three) = PLANES[0], widths.out
+        self.conv1 = nn.Conv2d(channels, stem, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(stem)
+        self.layer1 = _stage(stem, one, widths.mid[0], stride=1)
+        self.layer2 = _stage(one, two, widths.mid[1], stride=2)
+        self.layer3 = _stage(two, three, widths.mid[2], stride=2)
+        self.linear = nn.Linear(three, n_classes)
         for module in self.modules():
             # drawing on the meta device does nothing, but loads half of torch's compiler
             if isinstance(module, nn.Conv2d | nn.Linear) and not module.weight.is_meta:
@@ -79,6 +108,6 @@ class ResNet(nn.Module):
         return logits
 
 
-def _stage(in_planes: int, planes: int, n_blocks: int, stride: int) -> nn.Sequential:
-    first = Block(in_planes, planes, stride)
-    return nn.Sequential(first, *(Block(planes, planes, 1) for _ in range(n_blocks - 1)))
+def _stage(in_planes: int, planes: int, mids: tuple[int, ...], stride: int) -> nn.Sequential:
+    first = Block(in_planes, planes, stride, mids[0])
+    return nn.Sequential(first, *(Block(planes, planes, 1, mid) for mid in mids[1:]))

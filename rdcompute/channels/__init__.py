@@ -1,0 +1,1 @@
+"""Channels of residual networks: how independent each is, which stay, and the smaller network of those."""
