@@ -6,7 +6,10 @@ import importlib
 import platform
 import sys
 
-NAMES = ("training", "workers", "commands", "cubes", "analysis", "report", "importing", "compare", "rundirs", "engine")
+NAMES = (
+    "training", "workers", "commands", "cubes", "analysis", "report", "importing", "compare", "rundirs", "engine",
+    "scoring",
+)  # fmt: skip
 
 
 def main(names: list[str]) -> None:

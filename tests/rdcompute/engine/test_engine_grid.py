@@ -295,8 +295,9 @@ def test_the_paper_and_the_released_code_name_one_study():
     assert paper.grid.settings("lenet").ratio_accounting == "shrinkbench"
 
 
-def test_the_tradeoff_shares_its_cells_with_the_paper():
+def test_grids_share_their_cells_with_the_paper():
     paper = {cell.key for cell in make_plan(load_grid("paper")).cells}
+    assert {cell.key for cell in make_plan(load_grid("fashion")).cells} < paper
     cells = make_plan(load_grid("tradeoff")).cells
     assert {cell.ratio for cell in cells if cell.key not in paper} == {6, 8}
 

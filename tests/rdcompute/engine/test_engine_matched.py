@@ -108,8 +108,7 @@ def test_refused(images, refused, methods, words):
 
 
 def test_the_cube_has_the_ratio_that_was_aimed_at(finished):
-    own, summary = finished
-    with open_cube(summary.output) as opened:
+    with open_cube(finished[1].output) as opened:
         cube = opened.isel(dataset=0, arch=0, ratio=1).load()
     assert cube["method"].values.tolist() == ["sham", UP, TWIN, GP, "mp@up-released"]
     aimed, achieved = (cube[name].transpose("method", "seed").values for name in ("target_ratio", "achieved_ratio"))
@@ -124,8 +123,7 @@ def test_the_cube_has_the_ratio_that_was_aimed_at(finished):
 
 
 def test_the_matched_family_compares_every_matched_method(finished):
-    own, summary = finished
-    with open_cube(summary.output) as cube:
+    with open_cube(finished[1].output) as cube:
         tests = analyze(cube, family="matched").tests
     assert list(zip(tests["first_method"].values, tests["second_method"].values, strict=True)) == [
         (UP, TWIN), (UP, GP), (UP, "mp@up-released"),
@@ -183,7 +181,7 @@ def test_one_that_keeps_another_number_takes_its_cells_with_it(run, monkeypatch,
 def with_another_number(directory, cell):
     """Rewrite a finished network's ratio, as if it had been computed elsewhere."""
     result = directory.load(cell.key)
-    kept = {name: 1 for name in result.meta["kept_weights"]}
+    kept = dict.fromkeys(result.meta["kept_weights"], 1)
     meta = {**result.meta, "achieved_ratio": 9.5, "kept_weights": kept}
     directory.save(cell.key, CellResult(meta, result.arrays), cell.content())
 

@@ -262,3 +262,16 @@ def test_matched_to_up_released_its_absolute_value_is_the_same_network(bench, co
         meta = results[f"{method}@up-released"].meta
         assert (meta["achieved_ratio"], meta["target_ratio"]) == (achieved, achieved), method
     assert "target_ratio" not in results["up-released-abs"].meta
+
+
+def test_made_to_match_up_released_ranks_by_the_size_of_its_scores(bench, tiny_npz):
+    path = tiny_npz()
+    matched = {"dataset": path, "arch": "lenet", "method": ["up-released", "up-released-abs"], "ratio": [4],
+               "match": "mp"}  # fmt: skip
+    bench = bench(path, "lenet", "mp", ratio=[4], more=[matched])
+    for cell in bench.plan.cells:
+        bench.do(cell)
+    mp, signed, unsigned = (bench.starts[cell.key][1] for cell in bench.plan.cells if not cell.is_dense)
+    for name, mask in unsigned.items():
+        np.testing.assert_array_equal(signed[name], mask)
+    assert any((mp[name] != mask).any() for name, mask in unsigned.items())
