@@ -13,7 +13,7 @@ import platform
 import sys
 
 NAMES = ("training", "workers", "commands", "cubes", "analysis", "report", "importing", "compare", "rundirs", "engine",
-         "channels")  # fmt: skip
+         "channels", "scoring")  # fmt: skip
 GROUPS = {"any_model": ("importing", "compare")}
 
 

@@ -125,6 +125,9 @@ def _put_cell(
     if dense and result and dense_id_of(result.meta, dense.meta["dense_id"]) != dense.meta["dense_id"]:
         warnings.warn(f"{cell.title} was made from another dense network than is there now; left out", stacklevel=4)
         result = None
+    if cell.match and result and not _matches(run, cell.match, result):
+        warnings.warn(f"{cell.title} keeps another number of weights than {cell.match.title}; left out", stacklevel=4)
+        result = None
     if result is None or dense is None:
         if not cell.is_dense:
             writer.put(cell.where, status=FAILED if run.failure_path(cell.key).is_file() else MISSING)
@@ -155,6 +158,12 @@ def _put_cell(
         **values,
     )
     return True
+
+
+def _matches(run: RunDirectory, match: Cell, result: CellResult) -> bool:
+    """Return whether a result still keeps as many weights as the network it matches, if that is there."""
+    other = run.load(match.key, ())
+    return other is None or bool(other.meta["achieved_ratio"] == result.meta["target_ratio"])
 
 
 def _attributes(plan: Plan, made: Mapping[str, Any], provenance: Mapping[str, Any]) -> dict[str, Any]:

@@ -160,29 +160,38 @@ def _log_beginning(plan: Plan, n_reused: int, devices: tuple[str, ...]) -> None:
 def _run_all(
     plan: Plan, run: RunDirectory, there: Identities, *, devices: tuple[str, ...], listener: Listener | None, **how: Any
 ) -> dict[str, str]:
-    """Run all cells that are not finished, and those that lost their dense network to one with other bits."""
+    """Run all cells that are not finished, and those that lost what they need to a network with other bits."""
     under_way = UnderWay(run.path, len(devices), listener)
     try:
         how |= {"devices": devices, "listener": Journal(under_way)}
         failed = run_cells(plan, run, finished=there, **how)
-        stranded = [cell for cell in plan.cells if cell.parent and cell.key in there and cell.parent.key not in there]
-        if stranded:  # their dense network had to be computed again
-            parents = dict.fromkeys(cell.parent for cell in stranded if cell.parent is not None)
-            known = identities([*parents, *stranded], run)
-            kept = _without_orphans(replace(plan, cells=(*parents, *stranded)), run, known)
-            again = [cell for cell in stranded if cell.key in known and cell.key not in kept]
-            if again:
-                failed |= run_cells(replace(plan, cells=(*parents, *again)), run, **how)
+        stranded = _stranded(plan, there)
+        if stranded:  # what they need had to be computed again
+            keys = {one.key for cell in stranded for one in (cell, *cell.needs)}
+            part = replace(plan, cells=tuple(cell for cell in plan.cells if cell.key in keys))
+            known = identities(part.cells, run)
+            kept = _without_orphans(part, run, known)
+            if known.keys() - kept.keys():
+                failed |= run_cells(part, run, **how)
         return failed
     finally:
         under_way.close()
+
+
+def _stranded(plan: Plan, there: Identities) -> list[Cell]:
+    """Return the finished cells that need one which was not finished, or another such cell; parents first."""
+    found: dict[str, Cell] = {}
+    for cell in plan.cells:
+        if cell.key in there and any(other.key not in there or other.key in found for other in cell.needs):
+            found[cell.key] = cell
+    return list(found.values())
 
 
 def _without_orphans(plan: Plan, run: RunDirectory, known: Identities) -> Identities:
     """Set aside finished cells that were made from another dense network; return the others."""
     lost = orphans(plan.cells, known)
     for cell in lost:
-        run.set_aside(cell.key, "was made from another dense network than the one that is there now", ".orphan")
+        run.set_aside(cell.key, "was made from another network than the one that is there now", ".orphan")
     return {key: known[key] for key in known.keys() - {cell.key for cell in lost}}
 
 
@@ -238,10 +247,7 @@ def retry(
     for cell in cells:
         if run.directory.has(cell.key):
             raise InputError(f"cell {cell.key} ({cell.title}) is finished; only what failed or is missing is retried")
-        needed: Cell | None = cell
-        while needed is not None:
-            wanted[needed.key] = needed
-            needed = needed.parent
+        wanted |= {one.key: one for one in cell.lineage}
     devices = _devices(device, n_workers, workers_per_device)
     facts, _ = _images_of(run, data_dir)
     with run.directory.writing(), logged(run.directory.path):

@@ -6,7 +6,7 @@ import textwrap
 from dataclasses import asdict
 from typing import Any
 
-from rdcompute.criteria import is_control, recipe_of
+from rdcompute.criteria import MATCHED, is_criterion, keeps_exactly
 from rdcompute.estimate import network_of
 from rdcompute.forecast import Forecast, NetworkCost
 from rdcompute.grid import dataset_label
@@ -40,7 +40,7 @@ def describe_plan(plan: Plan) -> list[str]:
         n = counts.prunable_weights
         lines.append(f"{dataset_label(name)} {arch}: {counts.total} parameters, {n} prunable weights")
         for method, ratios in columns[name, arch].items():
-            lines.append(f"  {method}: ratio {', '.join(f'{r:g}' for r in ratios)}")
+            lines.append(f"  {method}: ratio {', '.join(f'{r:g}' for r in ratios)}{_how_many(method)}")
         lines += [f"  kept weights at ratio {r:g}: {k} ({k / n:.2%})" for r, k in kept[name, arch].items()]
         lines += [
             f"  {method} at ratio {r:g}: {small} parameters (ratio {counts.total / small:.4g}), "
@@ -121,11 +121,10 @@ def _columns(plan: Plan) -> dict[tuple[str, str], dict[str, list[float]]]:
 
 
 def _kept(plan: Plan) -> dict[tuple[str, str], dict[float, int]]:
-    """Return how many weights each ratio of each network keeps."""
+    """Return how many weights each ratio of each network keeps, with criteria that keep as many as it says."""
     result = {}
     for network, columns in _columns(plan).items():
-        pruned = sorted({r for method, ratios in columns.items() if recipe_of(method) != "chip" and not
-                         is_control(method) for r in ratios})  # fmt: skip
+        pruned = sorted({r for method, ratios in columns.items() if keeps_exactly(method) for r in ratios})
         accounting = plan.grid.settings(network[1]).ratio_accounting
         result[network] = {r: kept_count(plan.parameters[network], r, accounting) for r in pruned}
     return result
@@ -140,6 +139,14 @@ def _narrow(plan: Plan, name: str, arch: str) -> list[tuple[str, str, float, int
          multiplications(c.widths, spec.n_classes, spec.image_shape))
         for c in cells if c.widths is not None
     ]  # fmt: skip
+
+
+def _how_many(method: str) -> str:
+    """Return what there is to say of a method whose ratio is not the one it achieves."""
+    if not is_criterion(method) or keeps_exactly(method):
+        return ""
+    matched = method.partition(MATCHED)[2]
+    return f", with as many weights as {matched} keeps" if matched else ", nominal: its rule decides how many stay"
 
 
 def _time(forecast: Forecast) -> list[str]:

@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
-from rdcompute.criteria import CRITERIA, is_criterion
+from rdcompute.criteria import criterion_of, is_criterion
 from rdcompute.plan import Cell
 from rdcompute.schedule import Schedule
 
@@ -114,7 +114,10 @@ def play(cells: Iterable[Cell], done: Iterable[str], timings: Mapping[Network, T
 
 
 def _needs_gradient(cell: Cell) -> bool:
-    return not cell.is_dense and is_criterion(cell.method) and CRITERIA.get(cell.method).needs_gradient
+    if cell.is_dense or not is_criterion(cell.method):
+        return False
+    criterion = criterion_of(cell.method)
+    return criterion.needs_gradient and criterion.gradient == "training"  # that of a batch is a step among thousands
 
 
 def needs_gradient(cells: Iterable[Cell]) -> set[Network]:

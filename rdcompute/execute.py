@@ -128,7 +128,9 @@ class Worker:
             self.run, data, lambda one: self._network(one, data), lambda one: self._parameters(one, data),
             self._gradients, self._independence,
         ))  # fmt: skip
-        checkpoint = CellCheckpoint(self.run, cell.key, self.checkpoint_every, start.parent_id)
+        # a matched network that is matched anew has another mask, and cannot go on from where it was
+        made_of = start.parent_id if cell.match is None else f"{start.parent_id} {start.achieved_ratio}"
+        checkpoint = CellCheckpoint(self.run, cell.key, self.checkpoint_every, made_of)
         result = fit(
             start.model, data, cell.phases, cell.settings, stream_name=stream_name(cell, start.stage),
             masks={name: torch.from_numpy(mask) for name, mask in start.masks.items()}, first_step=start.first_step,

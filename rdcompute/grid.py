@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, ValidationError
 
-from rdcompute.criteria import is_control, is_criterion, method_names, recipe_of
+from rdcompute.criteria import is_control, is_criterion, matched_label, method_names, recipe_of
 from rdcompute.datasets import check_dataset_name
 from rdcompute.method_settings import SETTINGS, ChannelSettings, channel_labels, method_fields, method_settings
 from rdcompute.models import ARCHITECTURES, architecture_names
@@ -74,7 +74,7 @@ class Experiment(BaseModel):
     """One product of datasets, architectures, methods and ratios.
 
     `levels` stands for the ratios of ``lth``; with `match`, a criterion keeps as many weights as that method kept at
-    the same ratio.
+    the same ratio, and the cube calls it ``criterion@match``.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -366,7 +366,7 @@ def _columns(grid: Grid, experiment: Experiment) -> Iterable[tuple[str, str, str
         for arch in experiment.arch:
             for method in experiment.method:
                 for ratio in grid.ratios(experiment, method):
-                    yield dataset, arch, method, ratio
+                    yield dataset, arch, matched_label(method, experiment.match), ratio
 
 
 def _where(source: str, positions: dict[KeyPath, Position], path: KeyPath) -> str:

@@ -61,7 +61,8 @@ Identities = dict[str, dict[str, str]]
 """What finished cells say of themselves, by key; "" for none.
 
 `init_id` and `order_id` of a dense network, `dense_id` of the dense network it is or comes from, `parent_id` of the
-network it was made of, `own_id` of itself where it is not dense but others are made of it.
+network it was made of, `own_id` of itself where it is not dense but others are made of it, `achieved_ratio` of a
+compressed network, and `target_ratio`, that of the network it matches.
 """
 
 
@@ -75,7 +76,7 @@ def identities(cells: Iterable[Cell], run: RunDirectory) -> Identities:
     return found
 
 
-_NAMES = ("init_id", "order_id", "dense_id", "parent_id", "own_id")
+_NAMES = ("init_id", "order_id", "dense_id", "parent_id", "own_id", "achieved_ratio", "target_ratio")
 
 
 def check_replicates(plan: Plan, known: Identities, n_train: Callable[[Cell], int]) -> None:
@@ -117,17 +118,35 @@ def check_replicates(plan: Plan, known: Identities, n_train: Callable[[Cell], in
 def orphans(cells: Iterable[Cell], known: Identities) -> list[Cell]:
     """Return the finished cells that were not made from the network that is there now.
 
-    A network that was damaged and computed again, perhaps on another machine, may have other bits.  What was made of
-    an orphan is one, too.
+    A network that was damaged and computed again, perhaps on another machine, may have other bits, and keep another
+    number of weights than a cell that matches it.  What needs an orphan is one, too.
+
+    Parameters
+    ----------
+    cells : whatever a cell needs comes before it.
     """
-    found = []
+    found: dict[str, Cell] = {}
     for cell in cells:
-        if cell.parent is None or cell.key not in known or cell.parent.key not in known:
-            continue
-        made_of, parent = known[cell.key]["parent_id"], known[cell.parent.key]
-        if made_of and made_of != (parent["own_id"] or parent["dense_id"]):
-            found.append(cell)
-    return found
+        if cell.key in known and (
+            any(other.key in found for other in cell.needs)
+            or _was_made_of_another(cell, known)
+            or _matched_another(cell, known)
+        ):
+            found[cell.key] = cell
+    return list(found.values())
+
+
+def _was_made_of_another(cell: Cell, known: Identities) -> bool:
+    if cell.parent is None or cell.parent.key not in known:
+        return False
+    made_of, parent = known[cell.key]["parent_id"], known[cell.parent.key]
+    return made_of not in ("", parent["own_id"] or parent["dense_id"])
+
+
+def _matched_another(cell: Cell, known: Identities) -> bool:
+    if cell.match is None or cell.match.key not in known:
+        return False
+    return known[cell.key]["target_ratio"] != known[cell.match.key]["achieved_ratio"]
 
 
 def dense_id_of(meta: Mapping[str, Any], otherwise: str = "") -> str:

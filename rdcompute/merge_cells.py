@@ -49,6 +49,7 @@ class CellMerge:
     n_done: int = 0
     _dense: dict[str, str] = field(default_factory=dict)
     _dense_of: dict[tuple[Path, str], str] = field(default_factory=dict)
+    _achieved: dict[str, tuple[float, Path]] = field(default_factory=dict)
     _seeds: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
     def take(self, cell: Cell) -> None:
@@ -57,10 +58,12 @@ class CellMerge:
         Raises
         ------
         InputError
-            Results that differ between runs, or belong to another dense network than the one that is taken.
+            Results that differ between runs, or belong to another network than the one that is taken.
         """
         found = [one for run in self.runs if (one := self._read(run, cell, run.cell_path(cell.key))) is not None]
         found = [one for one in found if self._has_its_dense(one, cell)]
+        for one in found:
+            self._check_match(one, cell)
         if not found:
             self._take_unfinished(cell)
             return
@@ -71,6 +74,8 @@ class CellMerge:
             self._check_replicate(first, cell)
             self._dense[cell.key] = first.meta["dense_id"]
             self._dense_of |= {(one.run.path, cell.key): one.meta["dense_id"] for one in found}
+        else:
+            self._achieved[cell.key] = first.meta["achieved_ratio"], first.run.path
         path = self.target.cell_path(cell.key)
         readable = {"cell": cell.content(), "result": first.meta}
         _write(path.with_suffix(".json"), json.dumps(readable, indent=1).encode(), flush=False)  # only for people
@@ -106,6 +111,16 @@ class CellMerge:
                 f"{self._who_has(cell.parent.key)}"
             )
         return own is not None
+
+    def _check_match(self, one: _Found, cell: Cell) -> None:
+        """Refuse a network that keeps another number of weights than the one it matches that is taken."""
+        if cell.match is None or cell.match.key not in self._achieved:
+            return
+        achieved, path = self._achieved[cell.match.key]
+        if one.meta["target_ratio"] != achieved:
+            raise InputError(
+                f"{_name(cell)} of {one.run.path} keeps another number of weights than {cell.match.method} in {path}"
+            )
 
     def _who_has(self, key: str) -> Path:
         return next(path for path, dense in self._dense_of if dense == key)

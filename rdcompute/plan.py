@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rdcompute.criteria import is_control, is_criterion, recipe_of
+from rdcompute.criteria import is_control, is_criterion, keeps_exactly, matched_label, recipe_of
 from rdcompute.datasets import DatasetSpec, dataset_spec
 from rdcompute.emptied import empty_layers, empty_probability
 from rdcompute.grid import Grid, dataset_label
@@ -29,6 +29,8 @@ FEW_KEPT = 0.01
 OFTEN_EMPTY = 0.01
 """Above this probability that a random mask leaves a layer with no weight, a plan says so."""
 
+AT_RANDOM = ("rp", "rp-released")
+
 _DENSE_ONLY = {"train"}
 _COMPRESSED_ONLY = {"finetune", "ratio_accounting", "report_last", "prune_fraction", "prune_head"}
 _NOT_LOTTERY = {"finetune", "ratio_accounting"}
@@ -42,7 +44,7 @@ class Cell:
     """One training: a dense network, or one network that is made from its `parent` and trained.
 
     The parent is the dense network, or the level before of a lottery ticket; `match` is the pruned network that this
-    one keeps as many weights as.
+    one keeps as many weights as (`method` is then ``criterion@method``).
     """
 
     seed: int
@@ -72,6 +74,11 @@ class Cell:
     def needs(self) -> tuple[Cell, ...]:
         """Return the cells that must be finished before."""
         return tuple(cell for cell in (self.parent, self.match) if cell is not None)
+
+    @property
+    def lineage(self) -> tuple[Cell, ...]:
+        """Return the cell and all that it needs, what those need included."""
+        return (self, *(one for cell in self.needs for one in cell.lineage))
 
     @property
     def recipe(self) -> str:
@@ -219,8 +226,9 @@ def _seed_block(grid: Grid, seed: int) -> Iterator[Cell]:
                     parent = dense[name, arch, own]
                     for ratio in grid.ratios(experiment, method):
                         match = made.get((name, arch, experiment.match or "", ratio))
-                        cell = Cell(seed, name, arch, settings, grid.root_seed, method, ratio, parent, match)
-                        made[name, arch, method, ratio] = cell
+                        label = matched_label(method, experiment.match)
+                        cell = Cell(seed, name, arch, settings, grid.root_seed, label, ratio, parent, match)
+                        made[name, arch, label, ratio] = cell
                         parent = cell if method == "lth" else parent
                         yield cell
 
@@ -238,14 +246,20 @@ def _check_ratios(grid: Grid, parameters: dict[tuple[str, str], ParameterCounts]
                 if settings.weight_decay == 0 and together >= {"gp", "up"}:
                     notes.append(f"{arch}: weight decay is 0, so gp and up are one criterion")
                 counts = parameters[name, arch]
-                for ratio in sorted({r for m in pruning for r in grid.ratios(experiment, m)}):
-                    try:
-                        kept = kept_count(counts, ratio, settings.ratio_accounting)
-                    except InputError as error:
-                        where = _place_of_ratio(grid, i, ratio)
-                        raise InputError(f"{where}experiments.{i}: {arch} on {name}: {error}") from None
-                    notes += _collapse(f"{arch} on {name} at ratio {ratio:g}", counts, kept, "rp" in pruning)
+                for method, accounting in _accountings(pruning, settings.ratio_accounting).items():
+                    for ratio in sorted(grid.ratios(experiment, method)):
+                        try:
+                            kept = kept_count(counts, ratio, accounting)
+                        except InputError as error:
+                            where = _place_of_ratio(grid, i, ratio)
+                            raise InputError(f"{where}experiments.{i}: {arch} on {name}: {error}") from None
+                        notes += _collapse(f"{arch} on {name} at ratio {ratio:g}", counts, kept, method)
     return list(dict.fromkeys(notes))
+
+
+def _accountings(methods: Iterable[str], own: str) -> dict[str, str]:
+    """Return by which accounting each method's ratio is understood: that of the released code for its criteria."""
+    return {method: own if keeps_exactly(method) else "shrinkbench" for method in methods}
 
 
 def _place_of_ratio(grid: Grid, i: int, ratio: float) -> str:
@@ -255,16 +269,16 @@ def _place_of_ratio(grid: Grid, i: int, ratio: float) -> str:
     return grid.place(*path, (own or grid.ratio or ()).index(ratio))
 
 
-def _collapse(where: str, counts: ParameterCounts, kept: int, at_random: bool) -> list[str]:
+def _collapse(where: str, counts: ParameterCounts, kept: int, method: str) -> list[str]:
     """Return what is to be feared of networks with so few weights."""
     notes = []
-    if kept < FEW_KEPT * counts.prunable_weights:
+    if kept < FEW_KEPT * counts.prunable_weights and keeps_exactly(method):
         notes.append(
             f"{where} keeps {kept} of {counts.prunable_weights} prunable weights: networks may collapse"
         )
-    probability = empty_probability(counts.layers, kept) if at_random else 0.0
+    probability = empty_probability(counts.layers, kept) if method in AT_RANDOM else 0.0
     if probability > OFTEN_EMPTY:
         names = ", ".join(empty_layers(counts.layers, kept, OFTEN_EMPTY)) or "one or another"
         share = "more than 99%" if probability > 0.99 else f"{probability:.0%}"
-        notes.append(f"{where}: rp leaves a layer ({names}) with no weight in {share} of masks")
+        notes.append(f"{where}: {method} leaves a layer ({names}) with no weight in {share} of masks")
     return notes

@@ -13,6 +13,7 @@ def datasets(data_dir: DataDir = None) -> None:
     Example: rd datasets --data-dir /usr/share/datasets
     """
     from rdcompute.datasets import dataset_names, status
+    from rdcompute.datasets.folders import search_folders
 
     for name in dataset_names():
         entry = status(name, data_dir)
@@ -20,4 +21,5 @@ def datasets(data_dir: DataDir = None) -> None:
         typer.echo(f"{name:14} {place:40} {entry.description}")
         if not entry.present:
             typer.echo(f"{'':14} expected: {entry.expected}\n{'':14} {entry.how_to_get}")
+    typer.echo(f"looked in {' and '.join(map(str, search_folders(data_dir)))}: the DIR above (--data-dir, RD_DATA_DIR)")
     typer.echo("any other      a file NAME.npz with train_images, train_labels, test_images, test_labels")

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from torch import nn
 
 from rdcompute.compress.start import Masks, Start, Tools, kept_of
-from rdcompute.criteria import CRITERIA, is_control
-from rdcompute.criteria.gradient import training_gradient
-from rdcompute.masks import achieved_ratio, kept_count, split_mask, top_k_mask
+from rdcompute.criteria import criterion_of, is_control
+from rdcompute.criteria.gradient import batch_gradient, flat, training_gradient
+from rdcompute.device_data import Batch
+from rdcompute.masks import achieved_ratio, keep_fraction, kept_count, split_mask, top_k_mask
 from rdcompute.models import layer_shapes, prunable_layers, weight_vector
 from rdcompute.plan import Cell
 from rdcompute.streams import stream
@@ -24,7 +25,7 @@ def start(cell: Cell, tools: Tools) -> Start:
     if is_control(cell.method):
         masks: Masks = {name: np.ones(shape, bool) for name, shape in layer_shapes(model).items()}
     else:
-        masks = _masks(cell, model, tools, _number_to_keep(cell, tools, meta))
+        masks = _masks(cell, model, tools, meta)
     kept = kept_of(masks)
     ratio = achieved_ratio(tools.counts(cell), sum(kept.values()))
     return Start(model, masks, kept, ratio, dense_id, meta=meta)
@@ -39,13 +40,39 @@ def _number_to_keep(cell: Cell, tools: Tools, meta: dict[str, Any]) -> int:
     return int(sum(matched["kept_weights"].values()))
 
 
-def _masks(cell: Cell, model: nn.Module, tools: Tools, k: int) -> Masks:
-    theta = weight_vector(model)
-    criterion = CRITERIA.get(cell.method)
-    gradient = _training_gradient(cell, model, tools) if criterion.needs_gradient else None
+def _masks(cell: Cell, model: nn.Module, tools: Tools, meta: dict[str, Any]) -> Masks:
+    """Return the masks of a criterion; one whose gradient is that of a batch moves the model's batch statistics."""
+    criterion = criterion_of(cell.method)
+    theta, biases = weight_vector(model), np.empty(0)
+    gradient = None
+    if criterion.needs_gradient and criterion.gradient == "batch":
+        parts = batch_gradient(model, *_batch(cell, tools))
+        biases, gradient = _biases(model), np.concatenate(parts)
+    elif criterion.needs_gradient:
+        gradient = _training_gradient(cell, model, tools)
     name = f"mask/{cell.seed}/{cell.dataset_label}/{cell.arch}/{cell.method}/{cell.ratio:g}"
-    scores = criterion.score(theta, gradient, cell.settings.weight_decay, stream(cell.root_seed, name))
-    return split_mask(top_k_mask(scores, np.abs(theta), k), layer_shapes(model))
+    everything = np.concatenate([theta, biases])
+    scores = criterion.score(everything, gradient, cell.settings.weight_decay, stream(cell.root_seed, name))
+    scores, others = np.split(scores, [theta.size])
+    if criterion.keep is not None and cell.match is None:
+        mask = criterion.keep(scores, others, keep_fraction(tools.counts(cell), cell.ratio))
+    else:  # matched, the released criteria rank as their own rule does, by |s|
+        ranks = scores if criterion.keep is None else np.abs(scores)
+        mask = top_k_mask(ranks, np.abs(theta), _number_to_keep(cell, tools, meta))
+    return split_mask(mask, layer_shapes(model))
+
+
+def _biases(model: nn.Module) -> NDArray[np.float64]:
+    return flat(layer.bias for layer in prunable_layers(model).values() if layer.bias is not None)
+
+
+def _batch(cell: Cell, tools: Tools) -> Batch:
+    """Return one augmented batch of training images, the same for all methods and ratios of a seed.
+
+    As large as those of training: the released code takes one from the loader that trains.
+    """
+    name = f"batch/{cell.seed}/{cell.dataset_label}/{cell.arch}"
+    return next(tools.data.epoch((name, f"{name}/augment"), cell.settings.batch_size))
 
 
 def _training_gradient(cell: Cell, model: nn.Module, tools: Tools) -> NDArray[np.float64]:

@@ -1,8 +1,8 @@
-"""The gradient of the training loss at the prunable weights."""
+"""Gradients of the training loss at the prunable layers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -59,7 +59,7 @@ def training_gradient(
     n_weights = sum(weight.numel() for weight in weights.values())
     # Apple's MPS has no float64
     total = torch.zeros(n_weights, dtype=torch.float64, device="cpu" if images.is_mps else images.device)
-    with _evaluating(model), torch.enable_grad():
+    with _in_mode(model, training=False), torch.enable_grad():
         for batch, target in zip(
             torch.split(images, batch_size), torch.split(labels, batch_size), strict=True
         ):
@@ -73,12 +73,46 @@ def training_gradient(
     }
 
 
+def batch_gradient(
+    model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the gradient of the mean cross-entropy over one batch, without weight decay, in training mode.
+
+    Batch normalisation uses the statistics of the batch and moves its running ones, as a step of training does;
+    nothing else of the model changes.
+
+    Parameters
+    ----------
+    model : a network of `build_model`, on any device.
+    inputs : normalised images (B, C, H, W), on the model's device.
+    labels : int64, shape (B,).
+
+    Returns
+    -------
+    float64 gradients of all weights of the prunable layers, in the order of `weight_vector`, and of all their
+    biases, layer by layer.
+    """
+    layers = prunable_layers(model).values()
+    weights = [layer.weight for layer in layers]
+    biases = [layer.bias for layer in layers if layer.bias is not None]
+    with _in_mode(model, training=True), torch.enable_grad():
+        parts = torch.autograd.grad(F.cross_entropy(model(inputs), labels), [*weights, *biases])
+    n = len(weights)
+    return flat(parts[:n]), flat(parts[n:])
+
+
+def flat(tensors: Iterable[torch.Tensor]) -> npt.NDArray[np.float64]:
+    """Return tensors one after the other, each row-major, as one float64 vector."""
+    parts = (tensor.detach().cpu().double().numpy().reshape(-1) for tensor in tensors)
+    return np.concatenate([np.empty(0), *parts])
+
+
 @contextmanager
-def _evaluating(model: nn.Module) -> Iterator[None]:
+def _in_mode(model: nn.Module, *, training: bool) -> Iterator[None]:
     modes = [(module, module.training) for module in model.modules()]
-    model.eval()
+    model.train(training)
     try:
         yield
     finally:
-        for module, training in modes:
-            module.training = training
+        for module, mode in modes:
+            module.training = mode

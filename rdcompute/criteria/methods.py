@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rdcompute.criteria import scores
+from rdcompute.criteria.released import RELEASED
 from rdcompute.criteria.scores import Criterion
 from rdcompute.registry import Registry
 
@@ -19,6 +20,26 @@ CRITERIA.add(Criterion("mp", needs_gradient=False, score=scores.magnitude))
 CRITERIA.add(Criterion("gp", needs_gradient=True, score=scores.gradient))
 CRITERIA.add(Criterion("up", needs_gradient=True, score=scores.undecayed))
 CRITERIA.add(Criterion("rp", needs_gradient=False, score=scores.random))
+for _criterion in RELEASED:
+    CRITERIA.add(_criterion)
+
+MATCHED = "@"
+"""Between a criterion and the method whose numbers of weights it keeps: ``gp@up-released``."""
+
+
+def matched_label(name: str, match: str | None) -> str:
+    """Return what the cube calls a criterion that keeps as many weights as the method `match`, if any."""
+    return f"{name}{MATCHED}{match}" if match else name
+
+
+def criterion_of(label: str) -> Criterion:
+    """Return the criterion of a method as the cube calls it, ``gp`` for ``gp@up-released``."""
+    return CRITERIA.get(label.partition(MATCHED)[0])
+
+
+def keeps_exactly(name: str) -> bool:
+    """Return whether a method is a criterion that keeps exactly as many weights as the ratio says."""
+    return is_criterion(name) and MATCHED not in name and CRITERIA.get(name).keep is None
 
 
 def is_control(name: str) -> bool:

@@ -8,7 +8,7 @@ minimised, so grad L = g + eps theta. Every score ranks: the higher, the later a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,16 @@ class Score(Protocol):
     ) -> Flat: ...
 
 
+class Keep(Protocol):
+    """``keep(scores, others, share)``: which weights stay, a boolean array of the shape (n,) of `scores`.
+
+    `others` are the scores of the biases of prunable layers, which always stay (empty unless the gradient is that
+    of a batch); `share` is the part that the ratio asks for, f of `rdcompute.masks.keep_fraction`.
+    """
+
+    def __call__(self, scores: Flat, others: Flat, share: float) -> npt.NDArray[np.bool_]: ...
+
+
 @dataclass(frozen=True)
 class Criterion:
     """A named score.
@@ -40,11 +50,18 @@ class Criterion:
         Whether `score` uses the gradient.
     score
         The score itself, see `Score`.
+    gradient
+        Which gradient: ``training``, of the mean over the training part in evaluation mode, or ``batch``, of one
+        augmented batch in training mode, which moves the running statistics of batch normalisation.
+    keep
+        Chooses the weights that stay; None: the highest scores, exactly as many as the ratio keeps.
     """
 
     name: str
     needs_gradient: bool
     score: Score
+    gradient: Literal["training", "batch"] = "training"
+    keep: Keep | None = None
 
 
 def magnitude(theta: Flat, grad: Flat | None, weight_decay: float, rng: np.random.Generator) -> Flat:
@@ -76,8 +93,13 @@ def random(theta: Flat, grad: Flat | None, weight_decay: float, rng: np.random.G
     return rng.random(theta.size)
 
 
-def _loss_gradient(theta: Flat, grad: Flat | None, weight_decay: float) -> Flat:
+def checked_gradient(theta: Flat, grad: Flat | None) -> Flat:
+    """Return the gradient; raises ValueError where it is missing or has another shape than theta."""
     if grad is None or grad.shape != theta.shape:
         received = "none" if grad is None else f"shape {grad.shape}"
         raise ValueError(f"the gradient received is {received}; accepted: the shape of theta, {theta.shape}")
-    return grad + weight_decay * theta
+    return grad
+
+
+def _loss_gradient(theta: Flat, grad: Flat | None, weight_decay: float) -> Flat:
+    return checked_gradient(theta, grad) + weight_decay * theta

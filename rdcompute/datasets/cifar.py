@@ -25,6 +25,8 @@ class CifarDataset:
     name: str
     torchvision_name: str
     folder: str
+    files: tuple[str, ...]
+    archive: str
     n_classes: int
     mean: Channels
     std: Channels
@@ -32,7 +34,7 @@ class CifarDataset:
     @property
     def expected(self) -> str:
         """What is looked for, as a message says it."""
-        return f"{self.folder}/ with the Python batches that torchvision unpacks"
+        return f"{self.folder}/ with {one_of(self.files)}, as torchvision unpacks them"
 
     @property
     def how_to_get(self) -> str:
@@ -40,18 +42,14 @@ class CifarDataset:
         return f"torchvision.datasets.{self.torchvision_name}(DIR, download=True)"
 
     def locate(self, data_dir: Path | None) -> Path | None:
-        """Return the first folder of that name."""
-        folders = (base / self.folder for base in search_folders(data_dir))
-        return next((folder for folder in folders if os.path.isdir(folder)), None)
+        """Return the first folder of that name with all files."""
+        return next((folder for folder, missing in self._searched(data_dir) if not missing), None)
 
     def load(self, data_dir: Path | None) -> ImageData:
         """Read the batches; torchvision compares their checksums first. Raises InputError."""
         folder = self.locate(data_dir)
         if folder is None:
-            raise InputError(
-                f"dataset '{self.name}' is not in {one_of(search_folders(data_dir))}; "
-                f"expected there: {self.expected}; how to get it: {self.how_to_get}"
-            )
+            raise InputError(self._absent(data_dir))
         train, test = self._open(folder, train=True), self._open(folder, train=False)
         return ImageData(
             name=self.name,
@@ -64,6 +62,22 @@ class CifarDataset:
             std=self.std,
             augment="crop-flip",
         )
+
+    def _searched(self, data_dir: Path | None) -> list[tuple[Path, list[str]]]:
+        """Return every folder to look into with the files missing from it."""
+        folders = [base / self.folder for base in search_folders(data_dir)]
+        return [(folder, [file for file in self.files if not os.path.isfile(folder / file)]) for folder in folders]
+
+    def _absent(self, data_dir: Path | None) -> str:
+        bases = search_folders(data_dir)
+        text = f"dataset '{self.name}' is not in {one_of(bases)}; expected there: {self.expected}"
+        for base in bases:
+            if os.path.isfile(base / self.archive):
+                text = f"dataset '{self.name}': {base / self.archive} is there, but not unpacked, or not whole"
+        for folder, missing in self._searched(data_dir):
+            if len(missing) < len(self.files):
+                text = f"dataset '{self.name}' in {folder} lacks {one_of(missing)}"
+        return f"{text}; how to get it: {self.how_to_get}"
 
     def _open(self, folder: Path, train: bool) -> Any:
         try:
@@ -100,10 +114,24 @@ class CifarDataset:
 
 
 CIFAR10 = CifarDataset(
-    "cifar10", "CIFAR10", "cifar-10-batches-py", 10, (0.491, 0.482, 0.447), (0.247, 0.243, 0.262)
+    "cifar10",
+    "CIFAR10",
+    "cifar-10-batches-py",
+    (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch", "batches.meta"),
+    "cifar-10-python.tar.gz",
+    10,
+    (0.491, 0.482, 0.447),
+    (0.247, 0.243, 0.262),
 )
 CIFAR100 = CifarDataset(
-    "cifar100", "CIFAR100", "cifar-100-python", 100, (0.507, 0.487, 0.441), (0.267, 0.256, 0.276)
+    "cifar100",
+    "CIFAR100",
+    "cifar-100-python",
+    ("train", "test", "meta"),
+    "cifar-100-python.tar.gz",
+    100,
+    (0.507, 0.487, 0.441),
+    (0.267, 0.256, 0.276),
 )
 SPECS = (
     CIFAR10.spec("objects, 50,000 and 10,000 colour images of 32x32 pixels (Krizhevsky 2009)"),

@@ -14,6 +14,8 @@ Grid = Mapping[str, Any]
 Column = tuple[Any, ...]
 
 _AXES = ("dataset", "arch", "method", "ratio")
+_MORE = ("levels", "match")
+"""What an experiment may say beside them, of all its cells."""
 _JOINED = ("seeds", "experiments", "training", "scale")
 
 
@@ -104,16 +106,17 @@ def _columns(experiment: Mapping[str, Any]) -> Iterator[Column]:
         for arch in experiment["arch"]:
             for method in experiment["method"]:
                 for ratio in [1.0] if is_control(method) else experiment["ratio"]:
-                    yield dataset, arch, method, ratio
+                    yield dataset, arch, method, ratio, tuple((k, experiment[k]) for k in _MORE if k in experiment)
 
 
 def _products(columns: Iterable[Column]) -> list[dict[str, Any]]:
     """Cover columns with products: axis by axis, those that differ there alone are put together."""
-    parts: list[tuple[tuple[Any, ...], ...]] = [tuple((label,) for label in column) for column in columns]
-    for axis in reversed(range(len(_AXES))):
+    n = len(_AXES)
+    parts: list[tuple[Any, ...]] = [(*((label,) for label in column[:n]), column[n]) for column in columns]
+    for axis in reversed(range(n)):
         together: dict[Any, tuple[Any, ...]] = {}
         for part in parts:
             rest = part[:axis] + part[axis + 1 :]
             together[rest] = together.get(rest, ()) + part[axis]
         parts = [(*rest[:axis], labels, *rest[axis:]) for rest, labels in together.items()]
-    return [dict(zip(_AXES, map(list, part), strict=True)) for part in parts]
+    return [{**dict(zip(_AXES, map(list, part[:n]), strict=True)), **dict(part[n])} for part in parts]

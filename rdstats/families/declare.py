@@ -17,6 +17,8 @@ DATASET, ARCH = "dataset", "arch"
 PAPER_DATASETS = (("mnist", "cifar10"), ("fashion-mnist", "cifar10"), ("cifar10", "cifar100"))
 PAPER_METHODS = ("mp", "up")
 RELEASED_AND_TWIN = ("up-released", "up-released-abs")
+MATCHED = "@"
+"""In a method's name, before that of the method it was made to keep as many weights as."""
 RATIO_TOLERANCE = 0.02
 """Largest relative difference of the achieved ratios that still counts as equal."""
 
@@ -266,7 +268,8 @@ def matched_family(slopes: xr.Dataset, *, pairs: Pairs | None = None, **options:
     Parameters
     ----------
     slopes, options : as in `ratio_family`.
-    pairs : (criterion, twin) as methods; default (up-released, up-released-abs).
+    pairs : (criterion, twin) as methods; default: every method ``a@b`` that keeps as many weights as b, as
+        (b, a@b); in a cube without any, (up-released, up-released-abs).
 
     Raises
     ------
@@ -282,11 +285,14 @@ def matched_family(slopes: xr.Dataset, *, pairs: Pairs | None = None, **options:
         )
     chosen = plan.pairs(METHOD, pairs)
     if chosen is None:
-        if not set(RELEASED_AND_TWIN) <= set(plan.labels[METHOD]):
+        names = list(map(str, plan.labels[METHOD]))
+        chosen = [(b, name) for name in names if (b := name.partition(MATCHED)[2]) in names]
+        if not chosen and set(RELEASED_AND_TWIN) <= set(names):
+            chosen = [RELEASED_AND_TWIN]
+        if not chosen:
             raise UnanswerableError(
                 f"--family matched: say which criterion and which twin of {one_of(plan.labels[METHOD])}: --pairs a:b"
             )
-        chosen = [RELEASED_AND_TWIN]
     members = _regrouped(plan, plan.members(METHOD, lambda _: chosen), METHOD, RATIO)
     plan.refuse_empty(members, METHOD)
     return _family(

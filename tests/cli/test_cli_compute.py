@@ -173,6 +173,7 @@ def test_datasets_lists_what_is_there_and_how_to_get_the_rest(rd, tmp_path: Path
     assert rd("datasets", "--data-dir", tmp_path) == 0
     for word in ("digits", "mnist", "fashion-mnist", "cifar10", "cifar100", "not here", "expected"):
         assert word in rd.stdout
+    assert f"looked in {tmp_path}: " in rd.stdout
 
 
 def test_version_and_module(rd) -> None:

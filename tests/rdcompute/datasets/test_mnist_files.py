@@ -65,6 +65,19 @@ def test_an_incomplete_folder_names_what_is_missing(tmp_path, small_idx, write_i
     assert not status("mnist", tmp_path).present
 
 
+@pytest.mark.parametrize("name", ["mnist", "fashion-mnist"])
+def test_a_download_that_broke_off_ends_in_one_line(tmp_path, small_idx, write_idx, name):
+    """As torchvision leaves it: every file compressed, the first of them cut."""
+    raw = tmp_path / ("MNIST" if name == "mnist" else "FashionMNIST") / "raw"
+    write_idx(raw, small_idx, set(small_idx))
+    cut = raw / "train-images-idx3-ubyte.gz"
+    cut.write_bytes(cut.read_bytes()[:200])
+    with pytest.raises(InputError) as caught:
+        load(name, tmp_path)
+    assert str(caught.value).startswith(f"{cut}: damaged gzip file")
+    assert "\n" not in str(caught.value)
+
+
 def test_a_complete_folder_is_found_behind_an_incomplete_one(tmp_path, small_idx, write_idx):
     write_idx(tmp_path / "mnist", small_idx)
     (tmp_path / "MNIST" / "raw").mkdir(parents=True)

@@ -168,6 +168,9 @@ def test_seeds_are_a_number_or_a_list(make_grid):
     assert make_grid(seeds=[7, 5], experiments=cell).seeds == (7, 5)
 
 
+RELEASED = ("gp-released", "up-released", "up-released-abs", "rp-released")
+
+
 def test_ratios_of_controls_experiments_and_grid(make_grid):
     grid = make_grid(
         seeds=1,
@@ -182,7 +185,7 @@ def test_ratios_of_controls_experiments_and_grid(make_grid):
     assert grid.ratios(first, "mp") == (2.0, 4.0)
     assert grid.ratios(second, "gp") == (10.0,)
     assert grid.resolved()["experiments"][0]["ratio"] == [2.0, 4.0]
-    assert method_names() == ("sham", "sham-chip", "sham-lth", "mp", "gp", "up", "rp", "chip", "lth")
+    assert method_names() == ("sham", "sham-chip", "sham-lth", "mp", "gp", "up", "rp", *RELEASED, "chip", "lth")
 
 
 def test_a_grid_of_controls_needs_no_ratio(make_grid):
@@ -261,6 +264,42 @@ def test_shipped_grids_load_and_plan(name):
     assert grid.description
     assert any(is_control(cell.method) for cell in plan.cells)
     assert len({cell.key for cell in plan.cells}) == len(plan.cells)
+
+
+def test_the_grids_have_the_papers_numbers_of_cells():
+    """Dense networks and sham once a seed, five ratios a method; section 6.1, Table 10, appendix E."""
+    small = 2 * (1 + 1 + 5)  # mp on MNIST and Fashion-MNIST
+    sizes = 5 * (1 + 1 + 2 * 5)  # mp and up on five networks
+    whole = 30 * (small + sizes + 2 * 5 + (1 + 1 + 2 * 5))  # gp and rp on ResNet-56; CIFAR-100
+    expected = {
+        "paper": whole,
+        "released": whole,
+        "tradeoff": 30 * 5 * (1 + 1 + 5),
+        "matched": 30 * (1 + 1 + 3 * 5 + 2 * 5),
+    }
+    assert {name: len(make_plan(load_grid(name)).cells) for name in expected} == expected
+
+
+def test_the_paper_and_the_released_code_name_one_study():
+    paper, released = (make_plan(load_grid(name)) for name in ("paper", "released"))
+    names = {"up-released": "up", "gp-released": "gp", "rp-released": "rp"}
+    wheres = [{**c.where, "method": names.get(c.method, c.method)} for c in released.cells]
+    assert wheres == [{**c.where, "method": c.method} for c in paper.cells]
+    assert {c.key for c in paper.cells}.isdisjoint(c.key for c in released.cells)
+    for arch in ("lenet", "resnet110"):
+        one, other = (plan.grid.settings(arch) for plan in (paper, released))
+        assert (one.train, one.finetune, one.batch_size) == (other.train, other.finetune, other.batch_size)
+        assert (other.weight_decay, other.validation, other.keep) == (0, "test", "released")
+        assert (other.renew_optimizer, other.ratio_accounting) == (True, "shrinkbench")
+    assert paper.grid.settings("resnet56").weight_decay == 5e-4
+    assert paper.grid.settings("lenet").ratio_accounting == "shrinkbench"
+
+
+def test_grids_share_their_cells_with_the_paper():
+    paper = {cell.key for cell in make_plan(load_grid("paper")).cells}
+    assert {cell.key for cell in make_plan(load_grid("fashion")).cells} < paper
+    cells = make_plan(load_grid("tradeoff")).cells
+    assert {cell.ratio for cell in cells if cell.key not in paper} == {6, 8}
 
 
 def test_the_fashion_grid_is_the_papers():
