@@ -154,6 +154,8 @@ def test_choices_and_listed_classes_are_classes(folder):
     table = pa.table({"label": [0, 1, 0], "dense": [0, 1, 1], "mp": [0, 1, 2]})
     pq.write_table(table.replace_schema_metadata({"huggingface": names}), "t.parquet")
     assert import_files("t.parquet").classes[""] == ["maybe", "no", "yes"]
+    with pytest.raises(InputError, match=r"t\.parquet: row 3, column 'mp': 'maybe' .*is predicted but"):
+        import_files("t.parquet", classes=["no", "yes"])  # given classes are all there are
     same = compare_files("t.parquet:dense", "t.parquet:mp", labels="t.parquet:label")
     assert same.cube["class_name"].values.tolist() == ["maybe", "no", "yes"]
 
@@ -291,3 +293,5 @@ def test_a_network_that_is_missing_is_left_out():
     expected = rdstats.compare(before[rest], after[rest], dims=("seed",))
     assert found.quantities == expected.quantities
     assert "Basis: 5 pairs" in found.summary()
+    nothing = rdstats.compare(before[2], some[2])
+    assert [nothing[name].value for name in ("accuracy_drop", "worst_recall_drop", "slope")] == [None] * 3

@@ -109,6 +109,7 @@ def test_pandas_and_numpy_write_what_is_read(tmp_path: Path) -> None:
         ("1,2\n3,-1\n", "m.csv: row 2: value 2: '-1'; whole numbers from 0 to"),
         ("0.5,0.5\n0.1,0.9\n", "m.csv: row 1: value 1: '0.5'; whole numbers of test images are accepted, not fract"),
         ("1,2\n3,\n", "m.csv: row 2: value 2: no value; a count is accepted"),
+        ("x,5,1,0\n9,1,4,0\n", "m.csv: 2 rows and 4 columns; a square matrix"),
         (",a,a\na,1,2\nc,3,4\n", "m.csv: column 'a' is there twice"),
         (",a,b\nc,1,2\nc,3,4\n", "m.csv: row 'c' is there twice"),
         (",a,b,c\n,1,2,3\nc,3,4,5\n", "m.csv: row 1 has no name"),
@@ -223,3 +224,20 @@ def test_nested_lists_that_are_refused(write: Any, refused: Any, document: Any, 
 def test_supports_that_differ_are_refused(write: Any, refused: Any) -> None:
     line = refused(write("a.json", json.dumps({"dense": [[8, 2], [1, 9]], "mp": [[8, 2], [1, 8]]})))
     assert line.startswith("support differs before and after at method=mp, class=1: 10 and 9 test images;")
+
+
+def test_rows_and_columns_of_other_classes(write: Any) -> None:
+    """What `pandas.crosstab` writes: a class is predicted that is no label, and one is never predicted."""
+    for corner in ("", "row_0", "label"):
+        found = read_matrix(write("m.csv", f"{corner},1,2,3\n1,5,0,1\n2,0,7,0\n"))
+        assert (found.rows, found.columns) == (["1", "2"], ["1", "2", "3"])
+        assert found.counts.tolist() == [[5, 0, 1], [0, 7, 0]]
+    found = read_matrix(write("m.csv", "label,cat\ncat,5\ndog,2\n"))
+    assert (found.rows, found.columns, found.counts.tolist()) == (["cat", "dog"], ["cat"], [[5], [2]])
+
+
+def test_a_table_whose_models_are_called_as_classes_is_no_matrix(write: Any) -> None:
+    found = import_files(write("a.csv", "label,0,1\n0,0,0\n1,1,0\n1,1,1\n0,0,0\n"), predicted=["0", "1"], before="0")
+    assert found.kind == "one row an example"
+    same = import_files(write("a.csv", "label,dense,1\n1,1,0\n0,0,0\n1,1,1\n"))
+    assert same.kind == "one row an example"
