@@ -160,29 +160,39 @@ def _log_beginning(plan: Plan, n_reused: int, devices: tuple[str, ...]) -> None:
 def _run_all(
     plan: Plan, run: RunDirectory, there: Identities, *, devices: tuple[str, ...], listener: Listener | None, **how: Any
 ) -> dict[str, str]:
-    """Run all cells that are not finished, and those that lost their dense network to one with other bits."""
+    """Run all cells that are not finished, and those that lost what they were made of to one with other bits."""
     under_way = UnderWay(run.path, len(devices), listener)
     try:
         how |= {"devices": devices, "listener": Journal(under_way)}
         failed = run_cells(plan, run, finished=there, **how)
-        stranded = [cell for cell in plan.cells if cell.parent and cell.key in there and cell.parent.key not in there]
-        if stranded:  # their dense network had to be computed again
-            parents = dict.fromkeys(cell.parent for cell in stranded if cell.parent is not None)
-            known = identities([*parents, *stranded], run)
-            kept = _without_orphans(replace(plan, cells=(*parents, *stranded)), run, known)
-            again = [cell for cell in stranded if cell.key in known and cell.key not in kept]
-            if again:
-                failed |= run_cells(replace(plan, cells=(*parents, *again)), run, **how)
+        stranded = _stranded(plan, there)
+        if stranded:  # a network that they come from had to be computed again
+            chain = {cell.key: cell for child in stranded for cell in (child.parent, child) if cell is not None}
+            part = replace(plan, cells=tuple(cell for cell in plan.cells if cell.key in chain))
+            known = identities(part.cells, run)
+            if len(_without_orphans(part, run, known)) < len(known):
+                failed |= run_cells(part, run, **how)
         return failed
     finally:
         under_way.close()
 
 
+def _stranded(plan: Plan, there: Identities) -> list[Cell]:
+    """Return the finished cells that come from one that is not, by way of others or not; parents before children."""
+    found: dict[str, Cell] = {}
+    for cell in plan.cells:
+        parent = cell.parent
+        if parent is not None and cell.key in there and (parent.key not in there or parent.key in found):
+            found[cell.key] = cell
+    return list(found.values())
+
+
 def _without_orphans(plan: Plan, run: RunDirectory, known: Identities) -> Identities:
-    """Set aside finished cells that were made from another dense network; return the others."""
+    """Set aside finished cells that were made from another network; return the others."""
     lost = orphans(plan.cells, known)
     for cell in lost:
-        run.set_aside(cell.key, "was made from another dense network than the one that is there now", ".orphan")
+        of = cell.parent.kind if cell.parent else ""
+        run.set_aside(cell.key, f"was made from another {of} than the one that is there now", ".orphan")
     return {key: known[key] for key in known.keys() - {cell.key for cell in lost}}
 
 
@@ -191,7 +201,7 @@ def _n_compressed(plan: Plan, run: RunDirectory) -> int:
     known = identities(plan.cells, run)
     lost = {cell.key for cell in orphans(plan.cells, known)}
     here = known.keys() - lost
-    return sum(cell.key in here and cell.parent.key in here for cell in plan.cells if cell.parent is not None)
+    return sum(cell.key in here and cell.dense.key in here for cell in plan.cells if not cell.is_dense)
 
 
 def assemble_run(run: Run, output: Path, *, data_dir: Path | None = None) -> Summary:

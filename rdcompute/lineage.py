@@ -115,19 +115,24 @@ def check_replicates(plan: Plan, known: Identities, n_train: Callable[[Cell], in
 
 
 def orphans(cells: Iterable[Cell], known: Identities) -> list[Cell]:
-    """Return the finished cells that were not made from the network that is there now.
+    """Return the finished cells, parents before children, that were not made from the network that is there now.
 
     A network that was damaged and computed again, perhaps on another machine, may have other bits.  What was made of
     an orphan is one, too.
     """
-    found = []
+    found: dict[str, Cell] = {}
     for cell in cells:
         if cell.parent is None or cell.key not in known or cell.parent.key not in known:
             continue
         made_of, parent = known[cell.key]["parent_id"], known[cell.parent.key]
-        if made_of and made_of != (parent["own_id"] or parent["dense_id"]):
-            found.append(cell)
-    return found
+        if cell.parent.key in found or (made_of and made_of != own_id_of(parent)):
+            found[cell.key] = cell
+    return list(found.values())
+
+
+def own_id_of(meta: Mapping[str, Any]) -> str:
+    """Return the hash of the network that a cell's result is, "" where none is made of it."""
+    return str(meta.get("own_id") or ("" if meta.get("parent_id") else meta.get("dense_id")) or "")
 
 
 def dense_id_of(meta: Mapping[str, Any], otherwise: str = "") -> str:

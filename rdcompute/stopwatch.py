@@ -79,9 +79,9 @@ def time_network(
         lambda: training_gradient(network, images, labels, data.normalize, settings.batch_size), where
     ) / len(labels) if gradient else 0.0  # fmt: skip
     rest = [_time_rest(dense, compressed, data, spec, where) for _ in range(2)][-1]
-    return Timing(
-        data.n_train, len(data.holdout_labels), len(data.test_labels), start, step, evaluating, ranking, *rest
-    )
+    n_holdout = len(data.holdout_labels) if settings.validation == "holdout" else datasets.holdout_size(data.n_train)
+    n_train = data.n_train - (0 if settings.validation == "holdout" else n_holdout)
+    return Timing(n_train, n_holdout, len(data.test_labels), start, step, evaluating, ranking, *rest)
 
 
 def _time_steps(network: nn.Module, cell: Cell, data: DeviceData, device: torch.device) -> tuple[float, float]:
