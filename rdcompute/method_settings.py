@@ -31,9 +31,10 @@ class LotterySettings(TrainingSettings):
     def scaled(self, epochs: float = 1.0, train: float = 1.0) -> LotterySettings:
         """Return a shorter recipe, whose rewind point comes earlier, too."""
         short = super().scaled(epochs, train)
-        rewind = min(self.rewind_steps, max(1, int(self.rewind_steps * epochs + 0.5)))
-        if self.unit == "steps":
-            rewind = min(rewind, sum(n for n, _ in short.train) - 1)
+        rewind = self.rewind_steps
+        if epochs < 1:
+            most = sum(n for n, _ in short.train) - 1 if self.unit == "steps" else rewind
+            rewind = min(rewind, most, max(1, int(rewind * epochs + 0.5)))
         return LotterySettings.model_validate({**short.model_dump(), "rewind_steps": rewind})
 
 
