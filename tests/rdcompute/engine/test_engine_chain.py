@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+import rdstats
 from rdcompute import cellfile, execute
 from rdcompute.calibrate import samples_of
 from rdcompute.compress import lottery
@@ -15,14 +16,16 @@ from rdcompute.describe import describe_plan, forecast_record
 from rdcompute.estimate import Timing, play
 from rdcompute.forecast import forecast
 from rdcompute.lineage import identities, orphans
+from rdcompute.manifest import known_networks
 from rdcompute.merge import merge_runs
 from rdcompute.method_settings import LotterySettings
 from rdcompute.models import parameter_counts
 from rdcompute.plan import make_plan
 from rdcompute.rundir import CellResult, RunDirectory
 from rdcompute.runs import column_states, open_run
-from rdstats.cube import digest, open_cube
+from rdstats.cube import digest, open_cube, validate
 from rdstats.errors import InputError
+from rdstats.records import control_records
 
 TICKET = {"train": [[5, 0.05], [4, 0.01]], "batch_size": 16}
 TINY = {"batch_size": 16, "train": [[1, 0.05]], "finetune": [[1, 0.05]], "weight_decay": 5e-4}
@@ -388,3 +391,63 @@ def test_room_on_the_disk(grid, tmp_path, rewind):
     dense, last = (RunDirectory.existing(summary.run_dir).cell_path(cell.key) for cell in (cells[0], cells[-1]))
     assert (dense.stat().st_size > 2 * state) == bool(rewind)
     assert last.stat().st_size < 0.6 * state  # of a sixth of the weights
+
+
+@pytest.fixture(scope="module")
+def mixed(grid, tmp_path_factory):
+    """Two recipes in one grid, each with its control and its own dense networks."""
+    ticket = grid(2, seeds=range(5), others=["sham", "mp"])
+    return compute(ticket, tmp_path_factory.mktemp("mixed") / "mixed.nc", device="cpu")
+
+
+def test_dense_networks_of_two_recipes_in_one_cube(mixed):
+    run = open_run(mixed.run_dir)
+    with open_cube(mixed.output) as cube:
+        validate(cube)
+        slopes = rdstats.slopes(cube)["slope"]
+        assert cube["confusion_dense"].dims[:4] == ("seed", "dataset", "arch", "method")
+        assert cube["layer"].values.tolist() == ["conv1", "conv2", "fc1", "fc2", "fc3"]
+        for cell in run.plan.cells:
+            if cell.is_dense:
+                continue
+            at = {name: cell.where[name] for name in ("seed", "dataset", "arch", "method")}
+            result, dense = (run.directory.load(key) for key in (cell.key, cell.dense.key))
+            assert cube["dense_id"].sel(at).item() == dense.meta["dense_id"]
+            np.testing.assert_array_equal(cube["confusion_dense"].sel(at), dense.arrays["confusion"])
+            found = cube.sel({**at, "ratio": cell.ratio})
+            kept = dict(zip(cube["layer"].values.tolist(), found["kept_weights"].values.tolist(), strict=True))
+            assert {name: k for name, k in kept.items() if not np.isnan(k)} == result.meta["kept_weights"]
+            assert np.isnan(kept["fc3"]) == (cell.recipe != "lth")
+            assert found["achieved_ratio"].item() == result.meta["achieved_ratio"]
+            before, after = (normalized(r.arrays["confusion"]) for r in (dense, result))
+            slope = slopes.sel({**at, "ratio": cell.ratio}).item()
+            assert slope == pytest.approx((before @ after) / (before @ before), rel=1e-9, abs=1e-12)
+
+
+def normalized(confusion):
+    recall, accuracy = np.diag(confusion) / confusion.sum(1), np.trace(confusion) / confusion.sum()
+    return recall / accuracy - 1
+
+
+def test_levels_are_compared_with_their_own_control(mixed):
+    with open_cube(mixed.output) as cube:
+        analysis = rdstats.analyze(cube, family="ratio")
+    records = {(r["method"], r["ratio"]): r for r in control_records(analysis)}
+    assert {key for key in records if key[0] == "lth"} == {("lth", 1.25), ("lth", 1.5625)}
+    slopes = analysis.slopes["slope"].squeeze(drop=True)
+    own = slopes.sel({"method": "sham-lth", "ratio": 1.0})
+    for ratio in (1.25, 1.5625):
+        difference = (slopes.sel({"method": "lth", "ratio": ratio}) - own).mean().item()
+        assert records["lth", ratio]["mean"] == pytest.approx(difference, rel=1e-9)
+
+
+def test_a_run_that_does_not_tell_of_heads_is_counted_again(grid, images, tmp_path):
+    summary = compute(grid(1, methods=["lth"]), tmp_path / "a.nc", device="cpu")
+    run = RunDirectory.existing(summary.run_dir)
+    sizes = run.manifest["networks"]["tiny"]["lenet"]
+    assert sizes.pop("head") == {"fc3": 252}
+    known = known_networks(run.manifest)
+    assert known["tiny", "lenet"].head == {}
+    found = make_plan(grid(1), known=known)
+    assert found.parameters == make_plan(grid(1)).parameters
+    assert next(iter(found.parameters.values())).head == {"fc3": 252}
