@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from rdcompute.grid import dataset_label
 from rdcompute.image_facts import ImageFacts
-from rdcompute.lineage import dense_id_of
+from rdcompute.lineage import dense_id_of, identities, orphans
+from rdcompute.lottery import candidates
 from rdcompute.plan import Cell, Plan
 from rdcompute.provenance import now, run_history, timestamp
 from rdcompute.rundir import CellResult, RunDirectory
@@ -49,18 +50,33 @@ def assemble(
     coords["ratio"] = np.asarray(coords["ratio"], np.float64)
     coords |= {"true_class": list(range(n_classes)), "predicted_class": list(range(n_classes))}
     coords["sample"] = max(len(data.test_labels) for data in images.values())
-    coords["layer"] = list(dict.fromkeys(name for counts in plan.parameters.values() for name in counts.layers))
+    coords["layer"] = _layers(plan)
     made = run_history(plan, run, device)
     places = _dense_places(plan)
     dims = _dims_by_method() if any(METHOD in where for where in chain(*places.values())) else {}
+    lost = _levels_of_others(plan, run)
     with CubeWriter(path, coords, dims=dims, attrs=_attributes(plan, made, provenance or {})) as writer:
         for name, data in images.items():
             _put_dataset(writer, dataset_label(name), data)
         _declare_counts(writer, plan, places, n_classes)
         return sum(
-            _put_cell(writer, run, cell, dense, labels, places, coords["layer"])
+            _put_cell(writer, run, cell, dense, labels, places, coords["layer"], lost)
             for cell, dense, labels in _with_dense(plan, run, images)
         )
+
+
+def _layers(plan: Plan) -> list[str]:
+    """Return the layers that can lose weights: with lottery tickets, those of heads too, if they can be pruned."""
+    lth = [cell for cell in plan.cells if cell.seed == plan.grid.seeds[0] and cell.recipe == "lth"]
+    headed = {(cell.dataset, cell.arch) for cell in lth if getattr(cell.settings, "prune_head", False)}
+    each = (candidates(counts, head=network in headed) for network, counts in plan.parameters.items())
+    return list(dict.fromkeys(chain.from_iterable(each)))
+
+
+def _levels_of_others(plan: Plan, run: RunDirectory) -> set[str]:
+    """Return the keys of levels of lottery tickets that were not made from the level that is there now."""
+    levels = [cell for cell in plan.cells if cell.level]
+    return {cell.key for cell in orphans(levels, identities(levels, run))}
 
 
 Places = dict[str, list[dict[str, Any]]]
@@ -119,7 +135,7 @@ def _with_dense(
 
 def _put_cell(
     writer: CubeWriter, run: RunDirectory, cell: Cell, dense: CellResult | None, labels: Array, places: Places,
-    layers: list[str],
+    layers: list[str], lost: set[str],
 ) -> bool:  # fmt: skip
     result = dense if cell.is_dense else run.load(cell.key, WANTED)
     if dense and result and dense_id_of(result.meta, dense.meta["dense_id"]) != dense.meta["dense_id"]:
@@ -127,6 +143,10 @@ def _put_cell(
         result = None
     if cell.match and result and not _matches(run, cell.match, result):
         warnings.warn(f"{cell.title} keeps another number of weights than {cell.match.title}; left out", stacklevel=4)
+        result = None
+    if cell.parent and cell.key in lost:
+        of = cell.parent.kind
+        warnings.warn(f"{cell.title} was made from another {of} than is there now; left out", stacklevel=4)
         result = None
     if result is None or dense is None:
         if not cell.is_dense:

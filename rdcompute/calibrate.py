@@ -75,7 +75,7 @@ def samples_of(cells: Iterable[Cell]) -> list[Sample]:
     found: dict[Network, list[Cell | None]] = {}
     for cell in cells:
         pair = found.setdefault(network_of(cell), [None, None])
-        pair[0] = pair[0] or cell.parent or cell
+        pair[0] = pair[0] or cell.dense
         pair[1] = pair[1] or (None if cell.is_dense else cell)
     return [Sample(dense, compressed or dense, network in wanted)
             for network, (dense, compressed) in found.items() if dense]  # fmt: skip

@@ -2,7 +2,7 @@
 
 The first line is ``rd cell 1`` and a SHA-256 of the cell's key and of all that follows: files cannot change places.
 What follows is a NumPy archive (``np.load``); its member ``_meta`` is JSON text. Weights are stored as they are
-(zlib saves 7 % of them, at 10 times the time), counts and predictions deflated.
+(zlib saves 7 % of them, at 10 times the time) unless most are zero, counts and predictions deflated.
 """
 
 from __future__ import annotations
@@ -122,4 +122,5 @@ def _header(digest: str) -> bytes:
 
 
 def _compression(array: NDArray[Any]) -> int:
-    return zipfile.ZIP_STORED if array.dtype.kind in "fc" else zipfile.ZIP_DEFLATED
+    dense = array.dtype.kind in "fc" and 2 * np.count_nonzero(array) >= array.size
+    return zipfile.ZIP_STORED if dense else zipfile.ZIP_DEFLATED

@@ -57,18 +57,34 @@ class CellCheckpoint:
         self._last = time.monotonic()
         self.began, self.earlier = now(), 0.0
         """When the training began, and the seconds of epochs that an earlier process computed."""
+        self.carried: State = {}
+        """What else is kept with the training: the weights that a lottery ticket is rewound to."""
+        self.before = 0.0
+        """Seconds that making it took."""
+
+    def of_stage(self, stage: str) -> CellCheckpoint:
+        """Return the checkpoint of a stage that comes before, in the same file; neither takes the other's for its own.
+        """
+        return CellCheckpoint(self._run, self._key, self._every, stage)
+
+    def carry(self, state: State, earlier: CellCheckpoint, seconds: float) -> None:
+        """Keep `state`, what the stage of the `earlier` checkpoint came to in so many seconds, with the training."""
+        self.carried, self.before = state, seconds
+        self.began, self.earlier = earlier.began, earlier.earlier
 
     def load(self) -> Progress | None:
         """Return where an earlier process was; None to start anew.
 
-        That is so where its file is damaged, too, or tells of a copy of another dense network than `parent_id`.
+        That is so where its file is damaged, too, or tells of a copy of another network than `parent_id`.
         """
         found = self._run.load_checkpoint(self._key)
         if found is None or found.meta.get("parent_id") != self._parent_id:
             return None
         try:
-            progress = _progress(found)
-            self.began, self.earlier = found.meta["began"], sum(report.seconds for report in progress.history)
+            progress, self.carried = _progress(found)
+            self.before = found.meta.get("before", 0.0)
+            self.began = found.meta["began"]
+            self.earlier = self.before + sum(report.seconds for report in progress.history)
         except (KeyError, TypeError):  # another version's: it is only a shorter way
             return None
         return progress
@@ -80,6 +96,7 @@ class CellCheckpoint:
     def save(self, progress: Progress) -> None:
         """Replace the checkpoint."""
         parts = {"model": progress.model, "momentum": progress.momentum, "best": progress.best}
+        parts |= {"carried": self.carried}
         arrays = {f"{part}/{name}": t.cpu().numpy() for part, state in parts.items() for name, t in state.items()}
         meta: dict[str, Any] = {
             "kept_epoch": progress.kept_epoch,
@@ -87,19 +104,22 @@ class CellCheckpoint:
             "history": [asdict(report) for report in progress.history],
             "parent_id": self._parent_id,
             "began": self.began,
+            "before": self.before,
         }
         self._run.save_checkpoint(self._key, CellResult(meta, arrays))
         self._last = time.monotonic()
 
 
-def _progress(found: CellResult) -> Progress:
-    parts: dict[str, State] = {"model": {}, "momentum": {}, "best": {}}
+def _progress(found: CellResult) -> tuple[Progress, State]:
+    """Return a training's progress, and what is carried with it."""
+    parts: dict[str, State] = {"model": {}, "momentum": {}, "best": {}, "carried": {}}
     for name, array in found.arrays.items():
         part, _, own = name.partition("/")
         parts[part][own] = torch.from_numpy(array)
     meta = found.meta
     history = tuple(EpochReport(**report) for report in meta["history"])
-    return Progress(**parts, kept_epoch=meta["kept_epoch"], val_loss=meta["val_loss"], history=history)
+    carried = parts.pop("carried")
+    return Progress(**parts, kept_epoch=meta["kept_epoch"], val_loss=meta["val_loss"], history=history), carried
 
 
 def momentum_of(model: nn.Module, optimizer: torch.optim.Optimizer) -> State:

@@ -188,10 +188,11 @@ def _stranded(plan: Plan, there: Identities) -> list[Cell]:
 
 
 def _without_orphans(plan: Plan, run: RunDirectory, known: Identities) -> Identities:
-    """Set aside finished cells that were made from another dense network; return the others."""
+    """Set aside finished cells that were made from another network; return the others."""
     lost = orphans(plan.cells, known)
     for cell in lost:
-        run.set_aside(cell.key, "was made from another network than the one that is there now", ".orphan")
+        of = cell.parent.kind if cell.parent and not cell.match else "network"
+        run.set_aside(cell.key, f"was made from another {of} than the one that is there now", ".orphan")
     return {key: known[key] for key in known.keys() - {cell.key for cell in lost}}
 
 
@@ -200,7 +201,7 @@ def _n_compressed(plan: Plan, run: RunDirectory) -> int:
     known = identities(plan.cells, run)
     lost = {cell.key for cell in orphans(plan.cells, known)}
     here = known.keys() - lost
-    return sum(cell.key in here and cell.parent.key in here for cell in plan.cells if cell.parent is not None)
+    return sum(cell.key in here and cell.dense.key in here for cell in plan.cells if not cell.is_dense)
 
 
 def assemble_run(run: Run, output: Path, *, data_dir: Path | None = None) -> Summary:

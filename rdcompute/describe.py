@@ -10,7 +10,9 @@ from rdcompute.criteria import MATCHED, is_criterion, keeps_exactly
 from rdcompute.estimate import network_of
 from rdcompute.forecast import Forecast, NetworkCost
 from rdcompute.grid import dataset_label
+from rdcompute.lottery import candidates, lottery_ratio, remaining_weights
 from rdcompute.masks import kept_count
+from rdcompute.method_settings import LotterySettings
 from rdcompute.models import multiplications, narrow_counts
 from rdcompute.plan import Cell, Plan
 
@@ -18,6 +20,10 @@ WIDTH = 80
 _LEGEND = (
     "A dense network is trained whole; a fine-tuning prunes a copy of it to 1/ratio of its parameters and trains it "
     "on. sham prunes nothing: it is the control."
+)
+_LOTTERY = (
+    " lth prunes what the level before was trained to, rewinds what is left and trains it anew; sham-lth does so with "
+    "nothing pruned."
 )
 _HEAD = ("dataset", "arch", "cells", "epochs", "s/epoch")
 
@@ -36,17 +42,23 @@ def describe_plan(plan: Plan) -> list[str]:
     ]
     columns = _columns(plan)
     kept = _kept(plan)
+    levels = _levels(plan)
     for (name, arch), counts in plan.parameters.items():
         n = counts.prunable_weights
         lines.append(f"{dataset_label(name)} {arch}: {counts.total} parameters, {n} prunable weights")
         for method, ratios in columns[name, arch].items():
-            lines.append(f"  {method}: ratio {', '.join(f'{r:g}' for r in ratios)}{_how_many(method)}")
+            lines.append(f"  {method}: ratio {_ratios(method, ratios)}{_how_many(method)}")
         lines += [f"  kept weights at ratio {r:g}: {k} ({k / n:.2%})" for r, k in kept[name, arch].items()]
         lines += [
             f"  {method} at ratio {r:g}: {small} parameters (ratio {counts.total / small:.4g}), "
             f"{work / 1e6:.3g} million multiplications an image"
             for _, method, r, small, work in _narrow(plan, name, arch)
         ]
+        if lottery := levels[name, arch]:
+            after = ", ".join(str(level["weights"]) for level in lottery)
+            lines.append(f"  kept weights of lth after each level: {after} of {lottery[0]['of']}")
+            last = lottery[-1]["achieved_ratio"]
+            lines.append(f"  all parameters over those left after the last level: {last:.4g}")
     return lines
 
 
@@ -54,7 +66,7 @@ def describe_forecast(forecast: Forecast) -> list[str]:
     """Return a plan and its cost as lines."""
     n, n_cells = forecast.n_finished, len(forecast.plan.cells)
     lines = describe_plan(forecast.plan)
-    lines.insert(1, _LEGEND)
+    lines.insert(1, _LEGEND + (_LOTTERY if any(cell.level for cell in forecast.plan.cells) else ""))
     if n == n_cells:
         lines.append(f"finished in {forecast.run_dir}: all cells; only the cube is to be written")
     elif n:
@@ -67,7 +79,7 @@ def describe_forecast(forecast: Forecast) -> list[str]:
 def forecast_record(forecast: Forecast) -> dict[str, Any]:
     """Return a plan and its cost as plain data: seconds, hours, bytes; None where something was not timed."""
     plan = forecast.plan
-    columns, kept = _columns(plan), _kept(plan)
+    columns, kept, levels = _columns(plan), _kept(plan), _levels(plan)
     costs = {(cost.dataset, cost.arch): cost for cost in forecast.networks}
     networks = []
     for (name, arch), counts in plan.parameters.items():
@@ -81,6 +93,7 @@ def forecast_record(forecast: Forecast) -> dict[str, Any]:
             "parameters": counts.total, "prunable_weights": counts.prunable_weights,
             "methods": columns[name, arch],
             "kept_weights": [{"ratio": ratio, "weights": k} for ratio, k in kept[name, arch].items()],
+            "lottery_levels": levels[name, arch],
             **_cost_record(groups[arch], costs.get((label, arch))),
             "narrow": [
                 {"method": method, "ratio": ratio, "parameters": small, "multiplications": work}
@@ -147,6 +160,29 @@ def _how_many(method: str) -> str:
         return ""
     matched = method.partition(MATCHED)[2]
     return f", with as many weights as {matched} keeps" if matched else ", nominal: its rule decides how many stay"
+
+
+def _ratios(method: str, ratios: list[float]) -> str:
+    """Return ratios in words; those of lottery tickets are powers with many digits."""
+    return ", ".join(f"{ratio:.4g}" if method == "lth" else f"{ratio:g}" for ratio in ratios)
+
+
+def _levels(plan: Plan) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Return what each level of the lottery tickets of each network leaves, where no weights tie."""
+    result: dict[tuple[str, str], list[dict[str, Any]]] = {network: [] for network in plan.parameters}
+    for (name, arch), columns in _columns(plan).items():
+        ratios = columns.get("lth", [])
+        settings = plan.grid.settings(arch, "lth")
+        if not ratios or not isinstance(settings, LotterySettings):
+            continue
+        counts = plan.parameters[name, arch]
+        n = sum(candidates(counts, head=settings.prune_head).values())
+        kept = remaining_weights(n, len(ratios), settings.prune_fraction)
+        result[name, arch] = [
+            {"level": i + 1, "ratio": ratio, "weights": k, "of": n, "achieved_ratio": lottery_ratio(counts, n, k)}
+            for i, (ratio, k) in enumerate(zip(ratios, kept, strict=True))
+        ]
+    return result
 
 
 def _time(forecast: Forecast) -> list[str]:

@@ -17,6 +17,7 @@ from rdcompute.cellfile import CellResult, pack
 from rdcompute.datasets import DatasetSpec, holdout_size
 from rdcompute.image_facts import ImageFacts
 from rdcompute.image_parts import PAD
+from rdcompute.masks import pack_masks
 from rdcompute.models import ParameterCounts
 from rdcompute.plan import Cell, Plan
 from rdcompute.provenance import circumstances
@@ -76,14 +77,14 @@ def disk_use(
     waiting = {cell.key for cell in left}
     total = rest = 0
     for cell in plan.cells:
-        kind = (cell.dataset, cell.arch, cell.is_dense, cell.settings)
+        kind = (cell.dataset, cell.arch, cell.is_dense, cell.level, cell.settings)
         if kind not in sizes:
             sizes[kind] = _cell_bytes(cell, plan, facts.get(cell.dataset))
         total += sizes[kind]
         rest += sizes[kind] if cell.key in waiting else 0
     manifest = len(json.dumps([plan.grid.resolved(), plan.grid.document()], indent=1)) + 38 * len(plan.cells)
     busy = {(cell.dataset, cell.arch, cell.settings): cell for cell in plan.cells if cell.key in waiting}
-    largest = max((3 * _state_bytes(cell, plan.datasets[cell.dataset]) for cell in busy.values()), default=0)
+    largest = max((_checkpoint_bytes(cell, plan.datasets[cell.dataset]) for cell in busy.values()), default=0)
     images = _images(busy.values(), plan.datasets, facts)
     return DiskUse(
         total + manifest, rest + (0 if len(waiting) < len(plan.cells) else manifest), images,
@@ -108,11 +109,28 @@ def specimen(cell: Cell, spec: DatasetSpec, counts: ParameterCounts, n_test: int
     }
     if cell.is_dense:
         meta |= {"dense_id": ident, "init_id": ident, "order_id": ident}
-        state = _state(cell.arch, spec)
-        arrays |= {f"state/{name}": rng.random(shape).astype(dtype) for name, (shape, dtype) in state.items()}
+        arrays |= {name: array for part in _parts(cell) for name, array in _weights(cell, spec, rng, part).items()}
     else:
         meta |= {"kept_weights": counts.layers, "achieved_ratio": losses[0], "parent_id": ident}
+    if cell.level:
+        meta |= {"dense_id": ident, "own_id": ident}
+        masks = {name: rng.random(n) < 1 / cell.ratio for name, n in counts.layers.items()}
+        arrays |= pack_masks(masks)
+        for name, weights in _weights(cell, spec, rng, "state").items():
+            mask = masks.get(name.removeprefix("state/").removesuffix(".weight"))
+            arrays[name] = weights if mask is None else weights * mask.reshape(weights.shape)
     return CellResult(meta, arrays)
+
+
+def _parts(cell: Cell) -> tuple[str, ...]:
+    """Return the parts of a dense network's result that are as large as the network."""
+    return ("state", "rewind") if getattr(cell.settings, "rewind_steps", 0) else ("state",)
+
+
+def _weights(cell: Cell, spec: DatasetSpec, rng: np.random.Generator, part: str) -> dict[str, NDArray[Any]]:
+    """Return random weights and buffers of a cell's network."""
+    state = _state(cell.arch, spec)
+    return {f"{part}/{name}": rng.random(shape).astype(dtype) for name, (shape, dtype) in state.items()}
 
 
 def _cell_bytes(cell: Cell, plan: Plan, facts: ImageFacts | None) -> int:
@@ -132,6 +150,11 @@ def _state(arch: str, spec: DatasetSpec) -> dict[str, tuple[tuple[int, ...], str
     with torch.device("meta"):
         model = construct(arch, spec.n_classes, spec.image_shape)
     return {name: (tuple(t.shape), str(t.dtype).removeprefix("torch.")) for name, t in model.state_dict().items()}
+
+
+def _checkpoint_bytes(cell: Cell, spec: DatasetSpec) -> int:
+    """Return the size of a checkpoint: network, momentum, best state, and what it is rewound to."""
+    return (2 + len(_parts(cell.dense))) * _state_bytes(cell, spec)
 
 
 def _state_bytes(cell: Cell, spec: DatasetSpec) -> int:

@@ -25,7 +25,8 @@ class Timing:
 
     Attributes
     ----------
-    n_train, n_holdout, n_test : images trained on, validated on after every epoch, and tested on once.
+    n_train, n_holdout, n_test : images trained on, validated on after every epoch, and tested on once, by cells that
+        validate on a hold-out.
     epoch_start : seconds before the first step of an epoch (order and augmentation are drawn).
     train, evaluate : seconds an image.
     gradient : seconds an image of the pass that some criteria need, 0 where none of the grid does.
@@ -52,7 +53,16 @@ class Timing:
     def cell(self, cell: Cell) -> float:
         """Return the seconds of a cell, without what is measured once of its dense network."""
         own = self.dense if cell.is_dense else self.compressed
-        return own + cell.n_epochs * self.epoch + self.n_test * self.evaluate
+        return own + self.training(cell) + self.n_test * self.evaluate
+
+    def training(self, cell: Cell) -> float:
+        """Return the seconds of the epochs of a cell, which validates on a hold-out, the test set, or not at all."""
+        settings = cell.settings
+        n_train = self.n_train + (0 if settings.validation == "holdout" else self.n_holdout)
+        validating = {"holdout": self.n_holdout, "test": self.n_test, "none": 0}[settings.validation]
+        total = sum(n for n, _ in cell.phases)
+        n_epochs = total if settings.unit == "epochs" else total * settings.batch_size / n_train
+        return n_epochs * (self.epoch_start + n_train * self.train + validating * self.evaluate)
 
 
 def mean_timing(timings: Sequence[Timing]) -> Timing:

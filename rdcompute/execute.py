@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from rdcompute.checkpoint import CellCheckpoint, EpochReport
-from rdcompute.compress import Tools, make_start, state_arrays
+from rdcompute.compress import Tools, make_start, rewind_point, state_arrays
 from rdcompute.device_data import MEMORY_FORMATS, DeviceData
 from rdcompute.image_parts import FOLDER, parts_of
 from rdcompute.lineage import beginning, content_hash, initial_network, stream_name
+from rdcompute.masks import pack_masks
 from rdcompute.models import ParameterCounts, parameter_counts
 from rdcompute.plan import Cell
 from rdcompute.provenance import now
@@ -114,14 +115,15 @@ class Worker:
         checkpoint = CellCheckpoint(self.run, cell.key, self.checkpoint_every)
         model = self._network(cell, data)
         first = beginning(cell, model, data.n_train)
+        first_step, rewind = rewind_point(cell, model, data, checkpoint)
         result = fit(
-            model, data, cell.phases, cell.settings,
-            stream_name=stream_name(cell, "dense"), on_epoch=on_epoch, checkpoint=checkpoint,
+            model, data, cell.phases, cell.settings, stream_name=stream_name(cell, "dense"), first_step=first_step,
+            on_epoch=on_epoch, checkpoint=checkpoint,
         )  # fmt: skip
         meta, arrays = self._evaluate(cell, model, data, result)
         state = state_arrays(result.state)
         meta |= {**first, "dense_id": content_hash({name.removeprefix("state/"): a for name, a in state.items()})}
-        return meta, {**arrays, **state}, checkpoint
+        return meta, {**arrays, **state, **rewind}, checkpoint
 
     def _compressed(self, cell: Cell, data: DeviceData, on_epoch: OnEpoch | None) -> Outcome:
         start = make_start(cell, Tools(
@@ -140,7 +142,9 @@ class Worker:
         meta |= {"kept_weights": start.kept_weights, "achieved_ratio": start.achieved_ratio}
         meta |= {"parent_id": start.parent_id, **start.meta}
         if start.keeps_state:
-            arrays |= state_arrays(result.state) | {f"mask/{name}": mask for name, mask in start.masks.items()}
+            state = {**state_arrays(result.state), **pack_masks(start.masks)}
+            arrays |= state
+            meta["own_id"] = content_hash(state)
         return meta, arrays, checkpoint
 
     def _evaluate(self, cell: Cell, model: nn.Module, data: DeviceData, result: Fit) -> tuple[Meta, Arrays]:

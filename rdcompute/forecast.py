@@ -147,7 +147,7 @@ def _durations(
         timing = timings.get(name)
         costs.append(NetworkCost(
             own[0].dataset_label, name[1], len(own), sum(cell.n_epochs for cell in own),
-            timing.epoch if timing else None,
+            sum(map(timing.training, own)) / sum(cell.n_epochs for cell in own) if timing else None,
             played.busy[name] / 3600 / sharing if timing else None,
             "" if timing else str(found.timings[name]) if found else "timing was switched off",
         ))  # fmt: skip

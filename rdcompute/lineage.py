@@ -116,7 +116,7 @@ def check_replicates(plan: Plan, known: Identities, n_train: Callable[[Cell], in
 
 
 def orphans(cells: Iterable[Cell], known: Identities) -> list[Cell]:
-    """Return the finished cells that were not made from the network that is there now.
+    """Return the finished cells, parents before children, that were not made from the network that is there now.
 
     A network that was damaged and computed again, perhaps on another machine, may have other bits, and keep another
     number of weights than a cell that matches it.  What needs an orphan is one, too.
@@ -140,13 +140,18 @@ def _was_made_of_another(cell: Cell, known: Identities) -> bool:
     if cell.parent is None or cell.parent.key not in known:
         return False
     made_of, parent = known[cell.key]["parent_id"], known[cell.parent.key]
-    return made_of not in ("", parent["own_id"] or parent["dense_id"])
+    return made_of not in ("", own_id_of(parent))
 
 
 def _matched_another(cell: Cell, known: Identities) -> bool:
     if cell.match is None or cell.match.key not in known:
         return False
     return known[cell.key]["target_ratio"] != known[cell.match.key]["achieved_ratio"]
+
+
+def own_id_of(meta: Mapping[str, Any]) -> str:
+    """Return the hash of the network that a cell's result is, "" where none is made of it."""
+    return str(meta.get("own_id") or ("" if meta.get("parent_id") else meta.get("dense_id")) or "")
 
 
 def dense_id_of(meta: Mapping[str, Any], otherwise: str = "") -> str:

@@ -156,6 +156,21 @@ def split_mask(
     return {name: part.reshape(layers[name]) for name, part in zip(layers, parts, strict=True)}
 
 
+def pack_masks(masks: Mapping[str, npt.NDArray[np.bool_]]) -> dict[str, npt.NDArray[np.uint8]]:
+    """Return masks as arrays of a cell's result: eight weights a byte, each layer in row-major order."""
+    return {f"mask/{name}": np.packbits(mask) for name, mask in masks.items()}
+
+
+def unpack_masks(
+    arrays: Mapping[str, npt.NDArray[np.uint8]], layers: Mapping[str, tuple[int, ...]]
+) -> dict[str, npt.NDArray[np.bool_]]:
+    """Return the masks that `pack_masks` has put into a result, by the shapes of the layers."""
+    return {
+        name: np.unpackbits(arrays[f"mask/{name}"], count=math.prod(shape)).reshape(shape).astype(bool)
+        for name, shape in layers.items()
+    }
+
+
 def _split_at(
     values: npt.NDArray[np.floating], k: int
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.intp], int]:

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rdcompute.criteria import recipe_of
 from rdcompute.grid import Grid, dataset_label
 from rdcompute.lock import LOCK, RunLock
 from rdcompute.manifest import described_networks, known_networks
 from rdcompute.merge_cells import CellMerge
+from rdcompute.method_settings import method_fields
 from rdcompute.plan import grid_cells
 from rdcompute.rundir import RunDirectory
 from rdcompute.runs import directory_and_grid
@@ -102,7 +104,7 @@ def merge_runs(
 def join_run_grids(grids: Sequence[Grid], names: Sequence[str]) -> Grid:
     """Return the grid of a merged run.
 
-    Recipes are written out, one block an architecture; a dataset in a file is named as the first run names it
+    Recipes are written out, one block an architecture or method; a dataset in a file is named as the first run names it
     whose name is a file here.
 
     Raises
@@ -119,6 +121,8 @@ def join_run_grids(grids: Sequence[Grid], names: Sequence[str]) -> Grid:
                 files.setdefault(dataset_label(name), []).append(name)
             for arch in experiment.arch:
                 recipes.setdefault(arch, settings_for(arch, grid.training).model_dump(mode="json"))
+            for recipe in filter(None, map(recipe_of, experiment.method)):
+                recipes.setdefault(recipe, method_fields(recipe, grid.training))
     found = {label: min(several, key=lambda name: not Path(name).is_file()) for label, several in files.items()}
     experiments = [
         {**experiment, "dataset": [found[label] for label in experiment["dataset"]]}

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from rdcompute import cellfile
+from rdcompute.lineage import own_id_of
 from rdcompute.plan import Cell
 from rdcompute.rundir import RunDirectory
 from rdstats.errors import InputError
@@ -47,8 +48,8 @@ class CellMerge:
     target: RunDirectory
     left_out: list[str] = field(default_factory=list)
     n_done: int = 0
-    _dense: dict[str, str] = field(default_factory=dict)
-    _dense_of: dict[tuple[Path, str], str] = field(default_factory=dict)
+    _taken: dict[str, str] = field(default_factory=dict)
+    _own_of: dict[tuple[Path, str], str] = field(default_factory=dict)
     _achieved: dict[str, tuple[float, Path]] = field(default_factory=dict)
     _seeds: dict[tuple[str, str, str], int] = field(default_factory=dict)
 
@@ -61,7 +62,7 @@ class CellMerge:
             Results that differ between runs, or belong to another network than the one that is taken.
         """
         found = [one for run in self.runs if (one := self._read(run, cell, run.cell_path(cell.key))) is not None]
-        found = [one for one in found if self._has_its_dense(one, cell)]
+        found = [one for one in found if self._has_its_parent(one, cell)]
         for one in found:
             self._check_match(one, cell)
         if not found:
@@ -72,10 +73,11 @@ class CellMerge:
             self._check_equal(first, other, cell)
         if cell.is_dense:
             self._check_replicate(first, cell)
-            self._dense[cell.key] = first.meta["dense_id"]
-            self._dense_of |= {(one.run.path, cell.key): one.meta["dense_id"] for one in found}
         else:
             self._achieved[cell.key] = first.meta["achieved_ratio"], first.run.path
+        if own := own_id_of(first.meta):
+            self._taken[cell.key] = own
+            self._own_of |= {(one.run.path, cell.key): own for one in found}
         path = self.target.cell_path(cell.key)
         readable = {"cell": cell.content(), "result": first.meta}
         _write(path.with_suffix(".json"), json.dumps(readable, indent=1).encode(), flush=False)  # only for people
@@ -95,11 +97,11 @@ class CellMerge:
         self.left_out.append(f"{path} is damaged; left out")
         return None
 
-    def _has_its_dense(self, one: _Found, cell: Cell) -> bool:
-        """Return whether a compressed network belongs to the dense network that is taken."""
-        if cell.parent is None or (taken := self._dense.get(cell.parent.key)) is None:
+    def _has_its_parent(self, one: _Found, cell: Cell) -> bool:
+        """Return whether a network was made of the one that is taken: the dense one, or the level before."""
+        if cell.parent is None or (taken := self._taken.get(cell.parent.key)) is None:
             return True
-        own = one.meta.get("parent_id") or self._dense_of.get((one.run.path, cell.parent.key))
+        own = one.meta.get("parent_id") or self._own_of.get((one.run.path, cell.parent.key))
         if own is None:
             self.left_out.append(
                 f"{_name(cell)} of {one.run.path}: left out, as it does not say which dense network it was made of, "
@@ -107,7 +109,7 @@ class CellMerge:
             )
         elif own != taken:
             raise InputError(
-                f"{_name(cell)} of {one.run.path} was made of another dense network than the one in "
+                f"{_name(cell)} of {one.run.path} was made of another {cell.parent.kind} than the one in "
                 f"{self._who_has(cell.parent.key)}"
             )
         return own is not None
@@ -123,7 +125,7 @@ class CellMerge:
             )
 
     def _who_has(self, key: str) -> Path:
-        return next(path for path, dense in self._dense_of if dense == key)
+        return next(path for path, of in self._own_of if of == key)
 
     def _check_equal(self, one: _Found, other: _Found, cell: Cell) -> None:
         if one.data == other.data:
@@ -151,7 +153,7 @@ class CellMerge:
                 break
         begun = [
             one for run in self.runs
-            if cell.parent is None or (run.path, cell.parent.key) in self._dense_of
+            if cell.parent is None or (run.path, cell.parent.key) in self._own_of
             if (one := self._read(run, cell, run.checkpoint_path(cell.key))) is not None
         ]  # fmt: skip
         if begun:

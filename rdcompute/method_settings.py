@@ -11,11 +11,31 @@ from rdcompute.training_settings import Integer, Number, TrainingSettings, arch_
 
 
 class LotterySettings(TrainingSettings):
-    """LTH: every level is trained as `train` says, from the rewind point; `finetune` is not used."""
+    """LTH: every level is trained as `train` says, from the rewind point; `finetune` is not used.
+
+    With `rewind_steps`, a dense network is trained that many steps once; all levels, the dense one (level 0) too, start
+    from there with a new optimizer, at that step of `train`, and stop at its end.
+    """
 
     prune_fraction: Number = Field(0.2, gt=0, lt=1, description="share of the remaining weights a level removes")
     rewind_steps: Integer = Field(0, ge=0, description="steps after which weights are kept to rewind to; 0: the first")
     prune_head: bool = Field(True, description="whether the head's weights can be pruned, too")
+
+    def contradiction(self) -> str:
+        """Return which fields do not go together, "" where all do."""
+        total = sum(n for n, _ in self.train)
+        if self.unit == "steps" and self.rewind_steps >= total:
+            return f"rewind_steps {self.rewind_steps} leaves nothing of train, which has {total} steps"
+        return super().contradiction()
+
+    def scaled(self, epochs: float = 1.0, train: float = 1.0) -> LotterySettings:
+        """Return a shorter recipe, whose rewind point comes earlier, too."""
+        short = super().scaled(epochs, train)
+        rewind = self.rewind_steps
+        if epochs < 1:
+            most = sum(n for n, _ in short.train) - 1 if self.unit == "steps" else rewind
+            rewind = min(rewind, most, max(1, int(rewind * epochs + 0.5)))
+        return LotterySettings.model_validate({**short.model_dump(), "rewind_steps": rewind})
 
 
 def _label(value: Any) -> float:

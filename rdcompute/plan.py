@@ -13,8 +13,9 @@ from rdcompute.criteria import is_control, is_criterion, keeps_exactly, matched_
 from rdcompute.datasets import DatasetSpec, dataset_spec
 from rdcompute.emptied import empty_layers, empty_probability
 from rdcompute.grid import Grid, dataset_label
+from rdcompute.lottery import candidates, most_levels, remaining_weights
 from rdcompute.masks import kept_count
-from rdcompute.method_settings import ChannelSettings
+from rdcompute.method_settings import ChannelSettings, LotterySettings
 from rdcompute.models import ARCHITECTURES, ParameterCounts, parameter_counts
 from rdcompute.training_settings import Phase, TrainingSettings, n_epochs
 from rdcompute.widths import Widths, narrow_widths
@@ -36,7 +37,7 @@ _COMPRESSED_ONLY = {"finetune", "ratio_accounting", "report_last", "prune_fracti
 _NOT_LOTTERY = {"finetune", "ratio_accounting"}
 _NOT_CHANNELS = {"train", "ratio_accounting", "lists"}
 _UNUSED = {"": _DENSE_ONLY, "lth": _NOT_LOTTERY, "chip": _NOT_CHANNELS}
-_NOT_CONTROL = {"aligned"}
+_NOT_CONTROL = {"aligned", "prune_fraction"}
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,11 @@ class Cell:
         return recipe_of(self.method)
 
     @property
+    def level(self) -> int:
+        """Return how often a lottery ticket is pruned; 0 for all other cells."""
+        return 1 + self.parent.level if self.parent is not None and self.method == "lth" else 0
+
+    @property
     def phases(self) -> tuple[Phase, ...]:
         """Return the phases of its training."""
         return self.settings.train if self.is_dense or self.recipe == "lth" else self.settings.finetune
@@ -105,15 +111,18 @@ class Cell:
         return n_epochs(self.phases, self.settings)
 
     @property
+    def kind(self) -> str:
+        """Return what it is: ``dense network``, or method and ratio."""
+        return "dense network" if self.is_dense else f"{self.method} {self.ratio:g}"
+
+    @property
     def title(self) -> str:
-        what = "dense" if self.is_dense else f"{self.method} {self.ratio:g}"
+        what = "dense" if self.is_dense else self.kind
         return f"{self.dataset_label} {self.arch} seed {self.seed} {what}"
 
     def content(self) -> dict[str, Any]:
         """Return what defines the cell's result: no path, device or number of workers; defaults left out."""
-        unused = _COMPRESSED_ONLY if self.is_dense else _UNUSED[self.recipe]
-        unused = unused | (_NOT_CONTROL if is_control(self.method) else set())
-        settings = self.settings.model_dump(exclude_defaults=True, exclude=unused)
+        settings = self.settings.model_dump(exclude_defaults=True, exclude=self._unused)
         content: dict[str, Any] = {"schema": CELL_SCHEMA, "root_seed": self.root_seed, "settings": settings}
         content |= {**self.where, "dataset": self.dataset_label, "parent": self.parent.key if self.parent else ""}
         if self.widths:
@@ -126,6 +135,12 @@ class Cell:
         if self.method != "chip" or not isinstance(self.settings, ChannelSettings):
             return None
         return narrow_widths(self.settings.lists[self.ratio], ARCHITECTURES.get(self.arch).n_blocks)
+
+    @property
+    def _unused(self) -> set[str]:
+        """Return the fields of the settings that say nothing about this cell."""
+        unused = _COMPRESSED_ONLY if self.is_dense else _UNUSED[self.recipe]
+        return unused | (_NOT_CONTROL if is_control(self.method) else set())
 
 
 def cell_hash(content: dict[str, Any]) -> str:
@@ -184,9 +199,9 @@ def make_plan(grid: Grid, data_dir: Path | None = None, known: Networks | None =
             for arch in experiment.arch:
                 spec = datasets[name]
                 try:
-                    counts = (known or {}).get((dataset_label(name), arch)) or parameter_counts(
-                        arch, spec.n_classes, spec.image_shape
-                    )
+                    counts = (known or {}).get((dataset_label(name), arch))
+                    if counts is None or (experiment.levels and not counts.head):  # older runs do not tell of heads
+                        counts = parameter_counts(arch, spec.n_classes, spec.image_shape)
                 except InputError as error:
                     where = grid.place("experiments", i, "arch")
                     raise InputError(f"{where}experiments.{i}: {arch} on {name}: {error}") from None
@@ -221,8 +236,11 @@ def _seed_block(grid: Grid, seed: int) -> Iterator[Cell]:
                     settings = grid.settings(arch, recipe)
                     own = recipe if recipe == "lth" else ""  # a lottery ticket has a dense network of its own
                     if (name, arch, own) not in dense:
-                        dense[name, arch, own] = Cell(seed, name, arch, grid.settings(arch, own), grid.root_seed)
-                        yield dense[name, arch, own]
+                        network = Cell(seed, name, arch, grid.settings(arch, own), grid.root_seed)
+                        twin = next((cell for cell in dense.values() if cell.key == network.key), None)
+                        dense[name, arch, own] = twin or network  # of equal settings: one for all
+                        if twin is None:
+                            yield network
                     parent = dense[name, arch, own]
                     for ratio in grid.ratios(experiment, method):
                         match = made.get((name, arch, experiment.match or "", ratio))
@@ -246,6 +264,8 @@ def _check_ratios(grid: Grid, parameters: dict[tuple[str, str], ParameterCounts]
                 if settings.weight_decay == 0 and together >= {"gp", "up"}:
                     notes.append(f"{arch}: weight decay is 0, so gp and up are one criterion")
                 counts = parameters[name, arch]
+                if experiment.levels:
+                    notes += _check_levels(grid, i, f"{arch} on {name}", counts, grid.settings(arch, "lth"))
                 for method, accounting in _accountings(pruning, settings.ratio_accounting).items():
                     for ratio in sorted(grid.ratios(experiment, method)):
                         try:
@@ -260,6 +280,23 @@ def _check_ratios(grid: Grid, parameters: dict[tuple[str, str], ParameterCounts]
 def _accountings(methods: Iterable[str], own: str) -> dict[str, str]:
     """Return by which accounting each method's ratio is understood: that of the released code for its criteria."""
     return {method: own if keeps_exactly(method) else "shrinkbench" for method in methods}
+
+
+def _check_levels(grid: Grid, i: int, where: str, counts: ParameterCounts, settings: TrainingSettings) -> list[str]:
+    """Refuse more levels of a lottery ticket than leave weights; return what is to be feared of the last ones."""
+    assert isinstance(settings, LotterySettings)
+    n = sum(candidates(counts, head=settings.prune_head).values())
+    levels = grid.experiments[i].levels or 0
+    kept = remaining_weights(n, levels, settings.prune_fraction)
+    if kept[-1] < 1:
+        raise InputError(
+            f"{grid.place('experiments', i, 'levels')}experiments.{i}: {where}: {levels} levels of lth leave none of "
+            f"{n:,} prunable weights (prune_fraction {settings.prune_fraction:g}); largest possible number of levels: "
+            f"{most_levels(n, settings.prune_fraction)}"
+        )
+    few = next((level for level, k in enumerate(kept, start=1) if k < FEW_KEPT * n), None)
+    return [f"{where}: from level {few} on, lth keeps below {FEW_KEPT:.0%} of {n} prunable weights: networks may "
+            "collapse"] if few else []  # fmt: skip
 
 
 def _place_of_ratio(grid: Grid, i: int, ratio: float) -> str:

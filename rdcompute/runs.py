@@ -104,13 +104,13 @@ def column_states(run: Run, running: Collection[str] = ()) -> list[ColumnState]:
 
 def _state(
     directory: RunDirectory, names: tuple[str, str, str], cells: Sequence[Cell],
-    times: tuple[dict[str, float], dict[tuple[str, str], float]], running: Collection[str],
+    times: tuple[dict[str, float], dict[tuple[str, str, str], float]], running: Collection[str],
 ) -> ColumnState:  # fmt: skip
     seconds, pace = times
     done = [cell for cell in cells if cell.key in seconds]
     rest = [cell for cell in cells if cell.key not in seconds]
     states = Counter(cell_state(directory, cell, running) for cell in rest)
-    n_epochs, epoch = sum(cell.n_epochs for cell in rest), pace.get(names[:2])
+    n_epochs, epoch = sum(cell.n_epochs for cell in rest), pace.get(_pace_of(cells[0]))
     left = 0.0 if not rest else None if epoch is None else epoch * n_epochs
     spent = sum(seconds[cell.key] for cell in done)
     return ColumnState(
@@ -130,12 +130,17 @@ def cell_state(directory: RunDirectory, cell: Cell, running: Collection[str] = (
     return "unfinished" if directory.checkpoint_path(cell.key).is_file() else "missing"
 
 
-def _pace(cells: Iterable[Cell], seconds: dict[str, float]) -> dict[tuple[str, str], float]:
-    """Return seconds per epoch of every dataset and arch that has finished cells."""
-    spent: dict[tuple[str, str], list[float]] = {}
+def _pace_of(cell: Cell) -> tuple[str, str, str]:
+    """Return what decides how long an epoch takes: epochs that are counted in steps are those of CIFAR-10."""
+    return cell.dataset_label, cell.arch, cell.settings.unit
+
+
+def _pace(cells: Iterable[Cell], seconds: dict[str, float]) -> dict[tuple[str, str, str], float]:
+    """Return seconds per epoch of every dataset, arch and unit that has finished cells."""
+    spent: dict[tuple[str, str, str], list[float]] = {}
     for cell in cells:
         if cell.key in seconds:
-            total = spent.setdefault((cell.dataset_label, cell.arch), [0.0, 0.0])
+            total = spent.setdefault(_pace_of(cell), [0.0, 0.0])
             total[0] += seconds[cell.key]
             total[1] += cell.n_epochs
     return {name: total / epochs for name, (total, epochs) in spent.items()}

@@ -60,7 +60,7 @@ class Schedule:
         for child in [c for c in self.waiting if any(needed.key == cell.key for needed in c.needs)]:
             if child in self.waiting:  # not lost by another way yet
                 self.waiting.remove(child)
-                what = "its dense network" if cell.is_dense else f"{cell.method} {cell.ratio:g}, which it needs,"
+                what = "its dense network" if cell.is_dense else f"{cell.kind}, which it needs,"
                 lost += self.fail(child, f"{what} failed: {message}")
         return lost
 

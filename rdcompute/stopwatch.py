@@ -91,10 +91,11 @@ def time_network(
         _repeat(lambda: channel_scores(full, data, "timing", few), where) / few * min(N_IMAGES, data.n_train)
     )  # fmt: skip
     rest = [_time_rest(dense, compressed, data, spec, where) for _ in range(2)][-1]
+    n_holdout = len(data.holdout_labels) if settings.validation == "holdout" else datasets.holdout_size(data.n_train)
+    n_train = data.n_train - (0 if settings.validation == "holdout" else n_holdout)
     return Timing(
-        data.n_train, len(data.holdout_labels), len(data.test_labels), start, step, evaluating, ranking, *rest,
-        channels=measuring,
-    )  # fmt: skip
+        n_train, n_holdout, len(data.test_labels), start, step, evaluating, ranking, *rest, channels=measuring
+    )
 
 
 def _placed(network: nn.Module, settings: TrainingSettings, device: torch.device) -> nn.Module:

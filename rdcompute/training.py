@@ -46,6 +46,7 @@ def fit(
     stream_name: str,
     masks: Masks | None = None,
     first_step: int = 0,
+    last_step: int | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Fit:
@@ -57,7 +58,7 @@ def fit(
 
     Parameters
     ----------
-    first_step : steps of `phases` that are left out at the beginning.
+    first_step, last_step : the steps of `phases` that are made, from 0; the last is not among them.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def fit(
         nesterov=settings.nesterov and settings.momentum > 0, weight_decay=settings.weight_decay,
     )  # fmt: skip
     steps_per_epoch = -(-data.n_train // settings.batch_size)
-    rates, begins = step_rates(phases, settings, steps_per_epoch, first_step)
+    rates, begins = step_rates(phases, settings, steps_per_epoch, first_step, last_step)
     at = checkpoint.load() if checkpoint else None
     if at is not None:
         model.load_state_dict(at.model)

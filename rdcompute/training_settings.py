@@ -109,8 +109,9 @@ def _shorten(phases: tuple[Phase, ...], factor: float) -> tuple[Phase, ...]:
 
 
 def step_rates(
-    phases: Sequence[Phase], settings: TrainingSettings, steps_per_epoch: int, first_step: int = 0
-) -> tuple[list[NDArray[np.float64]], list[int]]:
+    phases: Sequence[Phase], settings: TrainingSettings, steps_per_epoch: int, first_step: int = 0,
+    last_step: int | None = None,
+) -> tuple[list[NDArray[np.float64]], list[int]]:  # fmt: skip
     r"""Return the learning rate of every step, epoch by epoch, and the epoch (from 1) in which each phase begins.
 
     With ``cosine``, epoch e (from 0) of the E of a phase has the rate \eta (1 + cos(\pi (e - W)/(E - W)))/2, W the
@@ -122,11 +123,14 @@ def step_rates(
     phases : lengths, in the settings' `unit`, and learning rates.
     steps_per_epoch : of the data.
     first_step : steps that are left out at the beginning; what is left is cut into epochs anew.
+    last_step : where to stop, of all steps.
     """
     length = 1 if settings.unit == "steps" else steps_per_epoch
     parts = [_phase_rates(n, rate, settings, length, first=i == 0) for i, (n, rate) in enumerate(phases)]
     starts = np.cumsum([0, *map(len, parts[:-1])]) - first_step
-    flat = np.concatenate(parts)[first_step:]
+    flat = np.concatenate(parts)[first_step:last_step]
+    if not len(flat):
+        raise ValueError(f"no step is left: training has {sum(map(len, parts))} and begins after {first_step}")
     epochs = [flat[at : at + steps_per_epoch] for at in range(0, len(flat), steps_per_epoch)]
     return epochs, [max(0, int(start)) // steps_per_epoch + 1 for start in starts]
 

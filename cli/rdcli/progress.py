@@ -20,19 +20,21 @@ class Estimate:
 
     def __init__(self, plan: Plan, n_reused: int, n_workers: int) -> None:
         self.n_cells, self.n_done, self.n_failed, self.n_workers = len(plan.cells), n_reused, 0, n_workers
-        self._left: dict[tuple[str, str], float] = {}
+        self._left: dict[tuple[str, str, str], float] = {}
         for cell in plan.cells:
             self._left[_kind(cell)] = self._left.get(_kind(cell), 0) + cell.n_epochs
         share_left = 1 - n_reused / max(1, len(plan.cells))
         self._left = {kind: n * share_left for kind, n in self._left.items()}
-        self._seconds: dict[tuple[str, str], list[float]] = {}
-        self._epochs = 0
+        self._seconds: dict[tuple[str, str, str], float] = {}
+        self._epochs: dict[tuple[str, str, str], float] = {}
         self.current = ""
 
     def epoch(self, cell: Cell, report: Any) -> None:
-        self._seconds.setdefault(_kind(cell), []).append(report.seconds)
-        self._left[_kind(cell)] -= 1
-        self._epochs += 1
+        kind = _kind(cell)
+        share = cell.n_epochs / report.n_epochs  # a plan does not know how many epochs so many steps are
+        self._seconds[kind] = self._seconds.get(kind, 0) + report.seconds
+        self._epochs[kind] = self._epochs.get(kind, 0) + share
+        self._left[kind] -= share
         rate = report.n_images / max(report.seconds, 1e-9)
         self.current = (
             f"{cell.title} epoch {report.epoch}/{report.n_epochs} loss {report.loss:.3f} {rate:,.0f} images/s"
@@ -44,11 +46,11 @@ class Estimate:
             return 0.0
         if not self._epochs:
             return None
-        everything = sum(map(sum, self._seconds.values())) / self._epochs
+        everything = sum(self._seconds.values()) / sum(self._epochs.values())
         total = 0.0
         for kind, left in self._left.items():
-            seen = self._seconds.get(kind)
-            total += max(0, left) * (sum(seen) / len(seen) if seen else everything)
+            seen = self._epochs.get(kind)
+            total += max(0, left) * (self._seconds[kind] / seen if seen else everything)
         return total / self.n_workers
 
     def line(self) -> str:
@@ -58,8 +60,8 @@ class Estimate:
         return f"{self.n_done}/{self.n_cells} cells{failed}, {eta}" + (f"; {self.current}" if self.current else "")
 
 
-def _kind(cell: Cell) -> tuple[str, str]:
-    return cell.dataset, cell.arch
+def _kind(cell: Cell) -> tuple[str, str, str]:
+    return cell.dataset, cell.arch, cell.settings.unit
 
 
 def clock(seconds: float) -> str:

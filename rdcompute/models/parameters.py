@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,12 +29,15 @@ class ParameterCounts:
         Weights and biases of the prunable layers.
     layers
         Number of weights of each prunable layer, in module order.
+    head
+        Number of weights of each layer of the head, which only lottery tickets can lose.
     """
 
     total: int
     prunable_weights: int
     prunable_with_bias: int
     layers: dict[str, int]
+    head: dict[str, int] = field(default_factory=dict)
 
 
 def parameter_counts(arch: str, n_classes: int, image_shape: ImageShape) -> ParameterCounts:
@@ -63,11 +66,13 @@ def parameter_counts(arch: str, n_classes: int, image_shape: ImageShape) -> Para
     n_biases = sum(layer.bias.numel() for layer in layers.values() if layer.bias is not None)
     n_weights = sum(weights.values())
     total = sum(parameter.numel() for parameter in model.parameters())
-    return ParameterCounts(total, n_weights, n_weights + n_biases, weights)
+    whole = prunable_layers(model, head=True)
+    rest = {name: layer.weight.numel() for name, layer in whole.items() if name not in weights}
+    return ParameterCounts(total, n_weights, n_weights + n_biases, weights, rest)
 
 
-def prunable_layers(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
-    """Return the convolution and linear layers of `model` except its head, in module order.
+def prunable_layers(model: nn.Module, *, head: bool = False) -> dict[str, nn.Conv2d | nn.Linear]:
+    """Return the convolution and linear layers of `model`, in module order; those of its `head` only if asked for.
 
     Raises
     ------
@@ -76,19 +81,19 @@ def prunable_layers(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
     """
     from torch import nn
 
-    head = getattr(model, "head_name", None)
-    if not isinstance(head, str):
+    name_of_head = getattr(model, "head_name", None)
+    if not isinstance(name_of_head, str):
         raise ValueError("the model has no head_name; build it with rdcompute.models.build_model")
     return {
         name: module
         for name, module in model.named_modules()
-        if isinstance(module, nn.Conv2d | nn.Linear) and name != head and not name.startswith(f"{head}.")
+        if isinstance(module, nn.Conv2d | nn.Linear) and (head or not f"{name}.".startswith(f"{name_of_head}."))
     }
 
 
-def layer_shapes(model: nn.Module) -> dict[str, tuple[int, ...]]:
+def layer_shapes(model: nn.Module, *, head: bool = False) -> dict[str, tuple[int, ...]]:
     """Return the shape of the weight of each prunable layer, in module order."""
-    return {name: tuple(layer.weight.shape) for name, layer in prunable_layers(model).items()}
+    return {name: tuple(layer.weight.shape) for name, layer in prunable_layers(model, head=head).items()}
 
 
 def weight_vector(model: nn.Module) -> npt.NDArray[np.float64]:

@@ -78,7 +78,8 @@ def _networks(data: xr.Dataset, dims: Sequence[str]) -> dict[tuple[str, ...], li
 
 
 def _panel(label: str, records: Sequence[Record], every: marks.Names, by: str, data: xr.Dataset) -> Panel:
-    means = [_mean(record, by) for record in records if record["mean"] is not None]
+    drawn = ("mean", "spread", "cosine")  # where all classes are alike in the end there is a slope, 0, and no cosine
+    means = [_mean(record, by) for record in records if all(record[name] is not None for name in drawn)]
     dots = [
         {**dot, "series": _series(record, by), "ratio": record.get(RATIO), "slope": dot["cosine"] * dot["spread"]}
         for record in records for dot in record["networks"]

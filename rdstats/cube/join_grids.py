@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -14,9 +15,8 @@ Grid = Mapping[str, Any]
 Column = tuple[Any, ...]
 
 _AXES = ("dataset", "arch", "method", "ratio")
-_MORE = ("levels", "match")
-"""What an experiment may say beside them, of all its cells."""
 _JOINED = ("seeds", "experiments", "training", "scale")
+_LOTTERY = "lth"  # its levels are a chain that cannot be cut: the longest has all of them
 
 
 def is_grid(value: Any) -> bool:
@@ -90,23 +90,40 @@ def _join_scales(grids: Sequence[Grid], seeds: list[Any]) -> dict[str, Any]:
 
 
 def join_experiments(several: Iterable[Sequence[Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """Return the experiments of several grids without repeated cells, as products of lists over the four axes."""
+    """Return the experiments of several grids without repeated cells, as products of lists over the four axes.
+
+    Of a lottery ticket, whose `levels` stand for its ratios, there is one experiment: the one with most levels.
+    """
+    experiments = list(chain.from_iterable(several))
+    longest: dict[Column, int] = {}
+    for column in chain.from_iterable(map(_columns, experiments)):
+        if column[2] == _LOTTERY:
+            longest[column[:2]] = max(column[3].levels, longest.get(column[:2], 0))
     result: list[dict[str, Any]] = []
     seen: set[Column] = set()
-    for experiment in chain.from_iterable(several):
-        columns = list(_columns(experiment))
+    for experiment in experiments:
+        columns = [c for c in _columns(experiment) if c[2] != _LOTTERY or c[3].levels == longest[c[:2]]]
         new = [column for column in columns if column not in seen]
-        result += [dict(experiment)] if len(new) == len(columns) else _products(new)
+        whole = len(new) == len(list(_columns(experiment)))
+        result += [dict(experiment)] if whole else _products(new)
         seen.update(columns)
     return result
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """The ratios of a lottery ticket: those of so many levels."""
+
+    levels: int
 
 
 def _columns(experiment: Mapping[str, Any]) -> Iterator[Column]:
     for dataset in experiment["dataset"]:
         for arch in experiment["arch"]:
             for method in experiment["method"]:
-                for ratio in [1.0] if is_control(method) else experiment["ratio"]:
-                    yield dataset, arch, method, ratio, tuple((k, experiment[k]) for k in _MORE if k in experiment)
+                chained = [_Chain(experiment["levels"])] if method == _LOTTERY else experiment["ratio"]
+                for ratio in [1.0] if is_control(method) else chained:
+                    yield dataset, arch, method, ratio, experiment.get("match")
 
 
 def _products(columns: Iterable[Column]) -> list[dict[str, Any]]:
@@ -119,4 +136,11 @@ def _products(columns: Iterable[Column]) -> list[dict[str, Any]]:
             rest = part[:axis] + part[axis + 1 :]
             together[rest] = together.get(rest, ()) + part[axis]
         parts = [(*rest[:axis], labels, *rest[axis:]) for rest, labels in together.items()]
-    return [{**dict(zip(_AXES, map(list, part[:n]), strict=True)), **dict(part[n])} for part in parts]
+    return [_experiment(dict(zip(_AXES, map(list, part[:n]), strict=True)), part[n]) for part in parts]
+
+
+def _experiment(axes: dict[str, Any], match: str | None) -> dict[str, Any]:
+    """Return a product as a grid has it: with levels in place of a chain."""
+    (first, *_) = axes["ratio"]
+    chain = {"ratio": [1.0], "levels": first.levels} if isinstance(first, _Chain) else {}
+    return axes | chain | ({"match": match} if match else {})

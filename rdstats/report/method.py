@@ -37,9 +37,9 @@ def method_paragraphs(analysis: Analysis) -> list[str]:
 
 def _training(analysis: Analysis) -> str:
     attrs = analysis.counts.attrs
-    training = json_object(attrs.get("grid")).get("training")
+    training = _used(json_object(attrs.get("grid")))
     parts = [_what(analysis)]
-    if isinstance(training, dict) and training:
+    if isinstance(training, Mapping) and training:
         parts += _recipes(training)
     else:
         parts.append(
@@ -47,10 +47,28 @@ def _training(analysis: Analysis) -> str:
         )
     if attrs.get("source") == "rdcompute":
         parts.append(
-            "The weights of the epoch with the lowest loss on a fixed, stratified hold-out of the training set were "
-            "kept; the test set was used once, for the confusion matrices."
+            f"{'Where nothing else is said, the' if _keeps_last(training) else 'The'} weights of the epoch with the "
+            "lowest loss on a fixed, stratified hold-out of the training set were kept; the test set was used once, "
+            "for the confusion matrices."
         )
     return " ".join(parts)
+
+
+def _used(grid: Mapping[str, Any]) -> Any:
+    """Return the recipes of a grid without those of architectures that lottery tickets alone use."""
+    training, experiments = grid.get("training"), grid.get("experiments")
+    if not isinstance(training, Mapping) or not isinstance(experiments, list):
+        return training
+    lists = [(e.get("arch"), e.get("method")) for e in experiments if isinstance(e, Mapping)]
+    pairs = [(arch, method) for archs, methods in lists for arch in archs or () for method in methods or ()]
+    plain = {arch for arch, method in pairs if method not in ("lth", "sham-lth")}
+    return {name: recipe for name, recipe in training.items() if name in plain or name not in dict(pairs)}
+
+
+def _keeps_last(training: Any) -> bool:
+    """Return whether a recipe keeps the last weights, whatever the losses are."""
+    recipes = training.values() if isinstance(training, Mapping) else ()
+    return any(isinstance(recipe, Mapping) and recipe.get("keep") == "last" for recipe in recipes)
 
 
 def _what(analysis: Analysis) -> str:
@@ -106,7 +124,16 @@ def _recipe(settings: Mapping[str, Any]) -> str:
     text = f"stochastic gradient descent ({', '.join(parts)})" if parts else "settings not recorded"
     for key, words in (("train", "training for"), ("finetune", "then, after pruning, fine-tuning for")):
         if phases := settings.get(key):
-            text += f", {words} {_phases(phases)}"
+            text += f", {words} {_phases(phases, str(settings.get('unit', 'epochs')))}"
+    if settings.get("validation") == "none":
+        text += ", on all training images"
+    if settings.get("keep") == "last":
+        text += ", the last weights kept"
+    if fraction := settings.get("prune_fraction"):
+        steps = settings.get("rewind_steps")
+        text += f"; every level removes {percent(fraction)} of the weights that are left"
+        text += f"{'' if settings.get('prune_head', True) else ', none of the head,'} and rewinds the others to "
+        text += f"those after {steps} steps" if steps else "the first ones"
     if (fraction := settings.get("train_fraction", 1)) != 1:
         text += f", on a share of {label(fraction)} of the training set"
     if str(settings.get("augment", "")) not in ("", "auto"):
@@ -116,11 +143,11 @@ def _recipe(settings: Mapping[str, Any]) -> str:
     return text
 
 
-def _phases(phases: Any) -> str:
+def _phases(phases: Any, unit: str = "epochs") -> str:
     """Return ``20 epochs at rate 0.02 and 10 at 0.002``."""
     try:
         texts = [
-            f"{n:g}{' epochs at learning rate' if i == 0 else ' at'} {rate:g}" for i, (n, rate) in enumerate(phases)
+            f"{n:,g}{f' {unit} at learning rate' if i == 0 else ' at'} {rate:g}" for i, (n, rate) in enumerate(phases)
         ]
     except (TypeError, ValueError):
         return str(phases)

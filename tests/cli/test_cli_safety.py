@@ -13,6 +13,7 @@ import rdstats
 from rdcli.progress import Estimate
 from rdcompute.grid import load_grid
 from rdcompute.plan import make_plan
+from rdcompute.training_settings import TrainingSettings
 
 
 @pytest.mark.parametrize("command", ["analyze", "report"])
@@ -65,7 +66,7 @@ def test_eta_of_a_resumed_run_ends_at_zero() -> None:
         seconds, n_images, epoch, n_epochs, loss = 60.0, 10, 1, 1, 0.1
 
     class Cell:
-        dataset, arch, n_epochs, title = "d", "a", 1, "cell"
+        dataset, arch, n_epochs, title, settings = "d", "a", 1, "cell", TrainingSettings()
 
     class Plan:
         cells = [Cell()] * 18
@@ -77,6 +78,31 @@ def test_eta_of_a_resumed_run_ends_at_zero() -> None:
     assert estimate.seconds_left() == pytest.approx(180.0)
     estimate.n_done = 18
     assert estimate.seconds_left() == 0.0
+
+
+def test_eta_where_a_plan_cannot_know_the_number_of_epochs() -> None:
+    """So many steps are 2 epochs of CIFAR-10, and here 8; cells of the other recipe have a pace of their own."""
+
+    class Report:
+        seconds, n_images, epoch, n_epochs, loss = 3.0, 10, 1, 8, 0.1
+
+    class Whole(Report):
+        seconds, n_epochs = 20.0, 1
+
+    class Cell:
+        dataset, arch, n_epochs, title, settings = "d", "a", 1, "cell", TrainingSettings()
+
+    class Level(Cell):
+        n_epochs, settings = 2, TrainingSettings(unit="steps")
+
+    class Plan:
+        cells = (Cell(), Cell(), Level(), Level())
+
+    estimate = Estimate(Plan(), 0, 1)
+    for _ in range(4):
+        estimate.epoch(Level(), Report())
+    estimate.epoch(Cell(), Whole())
+    assert estimate.seconds_left() == pytest.approx(20 + 12 * 3)
 
 
 def test_failures_are_told_although_the_fuller_cube_is_kept(

@@ -114,6 +114,16 @@ def test_excluded_networks_are_not_drawn(make_study):
     assert numbers == [12, 11]
 
 
+def test_classes_that_are_all_right_in_the_end_have_no_cosine():
+    """Their slope is 0, whatever they were before; the cell has no mark."""
+    before = np.array([np.diag([90.0, 80, 70]) + np.roll(np.diag([10.0, 20, 30]), 1, axis=1)] * 3)
+    after = np.array([np.diag([100.0] * 3)] * 3)
+    analysis = rdstats.analyze(rdstats.build(before, after, dims=("seed",)))
+    assert analysis.summary["mean"].item() == 0
+    (panel,) = spread_panels(spread_figure(analysis))
+    assert panel.rows == ()
+
+
 def test_labels_in_a_column_are_apart_and_near():
     assert apart([10, 50], 11, 0, 100) == [10, 50]
     assert apart([50, 50], 10, 0, 100) == [45, 55]

@@ -10,6 +10,7 @@ import xarray as xr
 
 from rdstats.cube import build, digest, merge_cubes, open_cube, save, select
 from rdstats.cube import write as write_module
+from rdstats.cube.join_grids import join_experiments
 from rdstats.errors import InputError
 
 
@@ -455,3 +456,27 @@ def test_matrices_are_read_a_block_at_a_time(cubes, tmp_path, monkeypatch):
     monkeypatch.setattr(merge_cells.Source, "block", block)
     merge_cubes(cubes({"seed": [0, 1]}, {"seed": 2}), tmp_path / "m.nc")
     assert max(sizes) == 3 * 12
+
+
+def ticket(levels, dataset=("a",), method=("lth",)):
+    return {"dataset": list(dataset), "arch": ["x"], "method": list(method), "ratio": [1.0], "levels": levels}
+
+
+MP = {"dataset": ["a"], "arch": ["x"], "method": ["mp"], "ratio": [2.0, 4.0]}
+SHAM = {"dataset": ["a"], "arch": ["x"], "method": ["sham-lth"], "ratio": [1.0]}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "joined"),
+    [
+        ([ticket(3)], [ticket(3)], [ticket(3)]),
+        ([ticket(3)], [ticket(5)], [ticket(5)]),
+        ([ticket(5)], [ticket(3)], [ticket(5)]),
+        ([ticket(3, method=["sham-lth", "lth"])], [ticket(5, method=["sham-lth", "lth"])], [SHAM, ticket(5)]),
+        ([ticket(3), MP], [ticket(2, dataset=["b"])], [ticket(3), MP, ticket(2, dataset=["b"])]),
+        ([ticket(3)], [ticket(3, dataset=["a", "b"])], [ticket(3), ticket(3, dataset=["b"])]),
+        ([ticket(3, dataset=["a", "b"])], [ticket(4, dataset=["b"])], [ticket(3), ticket(4, dataset=["b"])]),
+    ],
+)
+def test_of_a_lottery_ticket_the_most_levels_are_joined(one, other, joined):
+    assert join_experiments([one, other]) == joined

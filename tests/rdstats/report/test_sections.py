@@ -191,6 +191,30 @@ def test_method_names_the_recipe(make_study):
         assert words in text
 
 
+@pytest.mark.parametrize("methods", [["sham-lth", "lth"], ["lth", "mp"]])
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "every level removes 20% of the weights that are left and rewinds the others to the first ones."),
+        ({"prune_head": False, "rewind_steps": 500},
+         "that are left, none of the head, and rewinds the others to those after 500 steps."),
+    ],
+)  # fmt: skip
+def test_method_names_the_recipe_of_lottery_tickets(make_study, methods, more, words):
+    plain = {"train": [[2, 0.1]], "momentum": 0.5}
+    ticket = {"train": [[30000, 0.1]], "unit": "steps", "validation": "none", "keep": "last", "prune_fraction": 0.2}
+    grid = {
+        "training": {"lenet": plain, "lth": ticket | {"prune_head": True, "rewind_steps": 0} | more},
+        "experiments": [{"arch": ["lenet"], "method": methods}],
+    }
+    attrs = {"grid": json.dumps(grid), "source": "rdcompute"}
+    text = " ".join(method_paragraphs(rdstats.analyze(make_study({"sham-lth": 1.0, "lth": 1.2}, attrs=attrs))))
+    assert "training for 30,000 steps at learning rate 0.1, on all training images, the last weights kept; " in text
+    assert words in text
+    assert ("lenet: stochastic" in text) == ("mp" in methods)  # else nothing is trained by it
+    assert "Where nothing else is said, the weights of the epoch with the lowest loss" in text
+
+
 @pytest.mark.parametrize(
     "training", [{"lenet": "fast"}, {"lenet": {"train": "long", "momentum": "x"}}, [], {"lenet": {}}]
 )
