@@ -237,10 +237,9 @@ def _seed_block(grid: Grid, seed: int) -> Iterator[Cell]:
                     own = recipe if recipe == "lth" else ""  # a lottery ticket has a dense network of its own
                     if (name, arch, own) not in dense:
                         network = Cell(seed, name, arch, grid.settings(arch, own), grid.root_seed)
-                        twin = next((cell for cell in dense.values() if cell.key == network.key), None)
-                        dense[name, arch, own] = twin or network  # of equal settings: one for all
-                        if twin is None:
+                        if all(cell.key != network.key for cell in dense.values()):  # of equal settings: one for all
                             yield network
+                        dense[name, arch, own] = network
                     parent = dense[name, arch, own]
                     for ratio in grid.ratios(experiment, method):
                         match = made.get((name, arch, experiment.match or "", ratio))

@@ -462,8 +462,8 @@ def ticket(levels, dataset=("a",), method=("lth",)):
     return {"dataset": list(dataset), "arch": ["x"], "method": list(method), "ratio": [1.0], "levels": levels}
 
 
-MP = {"dataset": ["a"], "arch": ["x"], "method": ["mp"], "ratio": [2.0, 4.0]}
-SHAM = {"dataset": ["a"], "arch": ["x"], "method": ["sham-lth"], "ratio": [1.0]}
+OTHER_METHOD = {"dataset": ["a"], "arch": ["x"], "method": ["mp"], "ratio": [2.0, 4.0]}
+OWN_CONTROL = {"dataset": ["a"], "arch": ["x"], "method": ["sham-lth"], "ratio": [1.0]}
 
 
 @pytest.mark.parametrize(
@@ -472,8 +472,8 @@ SHAM = {"dataset": ["a"], "arch": ["x"], "method": ["sham-lth"], "ratio": [1.0]}
         ([ticket(3)], [ticket(3)], [ticket(3)]),
         ([ticket(3)], [ticket(5)], [ticket(5)]),
         ([ticket(5)], [ticket(3)], [ticket(5)]),
-        ([ticket(3, method=["sham-lth", "lth"])], [ticket(5, method=["sham-lth", "lth"])], [SHAM, ticket(5)]),
-        ([ticket(3), MP], [ticket(2, dataset=["b"])], [ticket(3), MP, ticket(2, dataset=["b"])]),
+        ([ticket(3, method=["sham-lth", "lth"])], [ticket(5, method=["sham-lth", "lth"])], [OWN_CONTROL, ticket(5)]),
+        ([ticket(3), OTHER_METHOD], [ticket(2, dataset=["b"])], [ticket(3), OTHER_METHOD, ticket(2, dataset=["b"])]),
         ([ticket(3)], [ticket(3, dataset=["a", "b"])], [ticket(3), ticket(3, dataset=["b"])]),
         ([ticket(3, dataset=["a", "b"])], [ticket(4, dataset=["b"])], [ticket(3), ticket(4, dataset=["b"])]),
     ],
