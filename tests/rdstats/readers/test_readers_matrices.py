@@ -239,5 +239,5 @@ def test_rows_and_columns_of_other_classes(write: Any) -> None:
 def test_a_table_whose_models_are_called_as_classes_is_no_matrix(write: Any) -> None:
     found = import_files(write("a.csv", "label,0,1\n0,0,0\n1,1,0\n1,1,1\n0,0,0\n"), predicted=["0", "1"], before="0")
     assert found.kind == "one row an example"
-    same = import_files(write("a.csv", "label,dense,1\n1,1,0\n0,0,0\n1,1,1\n"))
+    same = import_files(write("a.csv", "label,dense,0,1\n1,1,0,1\n0,0,0,0\n1,1,1,1\n"))
     assert same.kind == "one row an example"
