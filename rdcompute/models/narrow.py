@@ -24,7 +24,9 @@ def narrow_counts(widths: Widths, n_classes: int, image_shape: ImageShape) -> Pa
         layers[name] = _KERNEL * inputs * outputs
         n_normalised += outputs
     weights = sum(layers.values())
-    return ParameterCounts(weights + 2 * n_normalised + _head(widths) * n_classes + n_classes, weights, weights, layers)
+    head = _head(widths) * n_classes
+    total = weights + 2 * n_normalised + head + n_classes
+    return ParameterCounts(total, weights, weights, layers, {"linear": head})
 
 
 def multiplications(widths: Widths, n_classes: int, image_shape: ImageShape) -> int:

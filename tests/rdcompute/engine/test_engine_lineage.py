@@ -98,7 +98,7 @@ def test_cells_made_from_another_dense_network_are_computed_again(grid, tmp_path
     expected = [cell.key for cell in plan.cells if cell.parent is not None and cell.parent.key == dense.key]
     run.cell_path(expected[0]).with_suffix(".json").unlink()  # readable twins are not asked
     assert [cell.key for cell in orphans(plan.cells, identities(plan.cells, run))] == expected
-    with pytest.warns(UserWarning, match="was made from another network"):
+    with pytest.warns(UserWarning, match="was made from another dense network"):
         again = compute(grid, tmp_path / "cube.nc", device="cpu")
     assert (again.n_done, again.failed) == (9, {})
     with open_cube(again.output) as cube:
@@ -149,7 +149,7 @@ def test_a_dense_network_computed_again_to_other_bits_takes_its_cells_with_it(gr
 
     monkeypatch.setattr(execute, "beginning", elsewhere)
     told = recorder()
-    with pytest.warns(UserWarning, match="was made from another network"):
+    with pytest.warns(UserWarning, match="was made from another dense network"):
         again = compute(grid, tmp_path / "cube.nc", device="cpu", listener=lambda *_: told)
     assert (again.n_done, again.failed) == (9, {})
     assert [key for kind, key, *_ in told.events if kind == "finished"] == [cell.key for cell in plan.cells[:3]]
