@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from rdcompute.datasets import cifar, digits, mnist, npz
+from rdcompute.datasets.folders import default_data_dir
 from rdcompute.datasets.images import ImageData
 from rdcompute.datasets.spec import DatasetSpec
 from rdcompute.registry import Registry
@@ -97,6 +99,36 @@ def load(name: str, data_dir: Path | None = None) -> ImageData:
             f"dataset '{name}' was loaded with (name, classes, image shape) {received}; accepted: {promised}"
         )
     return data
+
+
+def download(name: str, data_dir: Path | None = None) -> Path | None:
+    """Put a dataset into the data folder unless it is found, and whole; return where it is (None: nowhere on disk).
+
+    Parameters
+    ----------
+    data_dir : data folder; None searches the default folder and the system's, and downloads into the default one.
+
+    Raises
+    ------
+    InputError
+        Unknown name, a dataset that has to be obtained in another way, a download that fails (the message says what
+        to put where instead).
+    """
+    found = status(name, data_dir)
+    if found.present:
+        with contextlib.suppress(InputError):  # damaged, or downloaded in part
+            load(name, data_dir)
+            return found.where
+    known = None if npz.is_path(name) else DATASETS.get(name)
+    if known is None or known.download is None:
+        raise InputError(f"dataset '{name}' cannot be downloaded; how to get it: {found.how_to_get}")
+    folder = data_dir or default_data_dir()
+    try:
+        known.download(folder)
+    except InputError as error:
+        raise InputError(f"dataset '{name}': {error}; without a network, put there: {found.expected}") from error
+    load(name, data_dir)  # what torchvision found there already, it may not have checked
+    return locate(name, data_dir)
 
 
 def locate(name: str, data_dir: Path | None = None) -> Path | None:

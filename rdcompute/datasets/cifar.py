@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rdcompute.datasets.download import fetch
 from rdcompute.datasets.folders import search_folders
 from rdcompute.datasets.images import ImageData
 from rdcompute.datasets.spec import DatasetSpec
@@ -39,7 +41,7 @@ class CifarDataset:
     @property
     def how_to_get(self) -> str:
         """How to obtain the files."""
-        return f"torchvision.datasets.{self.torchvision_name}(DIR, download=True)"
+        return f"rd datasets --download {self.name} (torchvision.datasets.{self.torchvision_name}(DIR, download=True))"
 
     def locate(self, data_dir: Path | None) -> Path | None:
         """Return the first folder of that name with all files."""
@@ -110,6 +112,7 @@ class CifarDataset:
             augment="crop-flip",
             locate=self.locate,
             expected=self.expected,
+            download=partial(fetch, self.torchvision_name),
         )
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from rdcompute.datasets.download import fetch
 from rdcompute.datasets.folders import search_folders
 from rdcompute.datasets.idx import read_images, read_labels
 from rdcompute.datasets.images import ImageData, Images, Labels
@@ -45,10 +47,10 @@ class IdxDataset:
     @property
     def how_to_get(self) -> str:
         """How to obtain the files."""
-        fetch = f"torchvision.datasets.{self.torchvision_name}(DIR, download=True)"
+        own = f"rd datasets --download {self.name} (torchvision.datasets.{self.torchvision_name}(DIR, download=True))"
         if self.name != "fashion-mnist":
-            return fetch
-        return f"{fetch}, or Debian's package dataset-fashion-mnist (in /usr/share/datasets)"
+            return own
+        return f"{own}, or Debian's package dataset-fashion-mnist (in /usr/share/datasets)"
 
     def locate(self, data_dir: Path | None) -> Path | None:
         """Return the first folder with all four files."""
@@ -101,6 +103,7 @@ class IdxDataset:
             how_to_get=self.how_to_get,
             locate=self.locate,
             expected=self.expected,
+            download=partial(fetch, self.torchvision_name),
         )
 
 

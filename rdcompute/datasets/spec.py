@@ -35,6 +35,9 @@ class DatasetSpec:
         without `locate` reads nothing from disk.
     expected
         What the loader looks for, relative to the data folder.
+    download
+        ``download(folder)`` puts the files into a data folder, or raises InputError; None where that must be done by
+        hand.
     """
 
     name: str
@@ -46,3 +49,4 @@ class DatasetSpec:
     augment: str = "none"
     locate: Callable[[Path | None], Path | None] | None = None
     expected: str = ""
+    download: Callable[[Path], None] | None = None
