@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from rdstats import array
 from rdstats._folds import has_predictions
-from rdstats._labelled import CLASS, METHOD, SEED
+from rdstats._labelled import CLASS, METHOD, SEED, like
 from rdstats.agreement import COVERING, churn, recall_changes
 from rdstats.analysis import Analysis
 from rdstats.classes import per_class
 from rdstats.comparison.inputs import COMPRESSED, CONTROL
 from rdstats.records import Record, plain
-from rdstats.slope import t_intervals
+from rdstats.slope import BOUNDS, t_intervals
 
 IMAGES = "over test images, these models"
 ALLOWED = "over test images, these models, whatever images both get right"
@@ -153,6 +154,41 @@ def _delta(source: Source) -> _Found | None:
     return source.mean(slopes.sel({METHOD: COMPRESSED}, drop=True) - slopes.sel({METHOD: CONTROL}, drop=True))
 
 
+def _accuracy(source: Source) -> _Found:
+    """The reference mean after; where that is the accuracy, one pair has Wilson's interval over its test images."""
+    found = source.mean(source.networks["accuracy"])
+    if source.several or source.reference != "accuracy":
+        return found
+    counts = source.own(source.counts)
+    ends = _wilson(counts["correct"].sum(CLASS), counts["support"].sum(CLASS), source.level)
+    return _Found(found.value, ends, IMAGES)
+
+
+def _worst_recall(source: Source) -> _Found:
+    """The lowest recall; its upper bound is the lowest of the simultaneous ones, since any class may have it.
+
+    For the lower one, the bound of every class alone is enough, as for `_worst_recall_drop`.
+    """
+    lowest = source.changes["recall"].min(CLASS)
+    if source.several:
+        return _Found(lowest)
+    counts = source.own(source.counts)
+    correct, support = counts["correct"], counts["support"].where(counts["support"] > 0)
+    alone = _wilson(correct, support, source.level).min(CLASS)
+    together = _wilson(correct, support, source.level, support.notnull().sum(CLASS)).min(CLASS)
+    return _Found(lowest, alone.where(alone["ci_bound"] == "lower", together), IMAGES)
+
+
+def _wilson(count: xr.DataArray, images: xr.DataArray, level: float, k: xr.DataArray | int = 1) -> xr.DataArray:
+    """Return Wilson's intervals of shares of test images, k of which hold together."""
+    lower, upper = xr.apply_ufunc(
+        lambda *numbers: array.share_interval(*numbers[:2], level=level, k=numbers[2])[1:],
+        count, images, xr.DataArray(k), output_core_dims=[[], []],
+    )  # fmt: skip
+    ends = xr.concat([like(lower, count), like(upper, count)], "ci_bound").transpose(..., "ci_bound")
+    return ends.assign_coords(ci_bound=BOUNDS)
+
+
 def _accuracy_drop(source: Source) -> _Found:
     drop = source.networks["accuracy_dense"] - source.networks["accuracy"]
     if source.several:
@@ -203,9 +239,9 @@ QUANTITIES: dict[str, tuple[str, Callable[[Source], _Found | None]]] = {
     "spread_ratio": ("how much wider the classes lie apart", _network("spread_ratio")),
     "cosine": ("whether the same classes are ahead and behind", _network("cosine")),
     "delta": ("slope minus the control's", _delta),
-    "accuracy": ("accuracy after", lambda source: source.mean(source.networks["accuracy"])),
+    "accuracy": ("accuracy after", _accuracy),
     "accuracy_drop": ("accuracy before minus after", _accuracy_drop),
-    "worst_recall": ("lowest recall of a class after", lambda source: _Found(source.changes["recall"].min(CLASS))),
+    "worst_recall": ("lowest recall of a class after", _worst_recall),
     "worst_recall_drop": ("largest drop of a class's recall", _worst_recall_drop),
     "churn": ("share of the images whose prediction changed", _churn),
 }

@@ -135,7 +135,7 @@ def test_strict_asks_for_what_is_shown(rd, folder, arrays):
     assert "is within, but not shown to be" in rd.stderr
     assert rd(*command, "--fail-if", f"worst_recall_drop > {found.upper + 0.01!r}", "--strict") == 0
     assert rd.stderr == ""
-    assert rd(*command, "--fail-if", "accuracy < 1%", "--strict") == 3
+    assert rd(*command, "--fail-if", "cosine < -2", "--strict") == 3
     assert "not shown to be within: value" in rd.stderr
     assert "one of them is accepted" in rd.refused(*command, *gate, "--strict", "--point")
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import xarray as xr
+from statsmodels.stats.proportion import proportion_confint
 
 import rdstats
 from rdstats import array
@@ -78,6 +79,51 @@ def test_numbers_are_those_of_the_functions(pair, images, matrices):
     assert pair["worst_recall_drop"].upper < -changes["interval"].sel(ci_bound="lower").min().item()
     assert pair["worst_recall"].value == np.min(np.diag(matrices[1]) / matrices[1].sum(1))
     assert {one.name for one in pair.quantities} == set(QUANTITIES) - {"delta"}
+
+
+def test_accuracy_and_worst_recall_have_wilsons_interval(pair, matrices):
+    hits, images = np.diag(matrices[1]), matrices[1].sum(1)
+    accuracy = proportion_confint(hits.sum(), images.sum(), 0.05, method="wilson")
+    np.testing.assert_allclose([pair["accuracy"].lower, pair["accuracy"].upper], accuracy, rtol=1e-10)
+    alone = [proportion_confint(h, n, 0.05, method="wilson") for h, n in zip(hits, images, strict=True)]
+    together = [proportion_confint(h, n, 0.05 / 4, method="wilson") for h, n in zip(hits, images, strict=True)]
+    assert pair["worst_recall"].lower == pytest.approx(min(low for low, _ in alone), rel=1e-10)
+    assert pair["worst_recall"].upper == pytest.approx(min(high for _, high in together), rel=1e-10)
+    bare = rdstats.compare(*matrices, classes=NAMES)
+    for name in ("accuracy", "worst_recall"):
+        assert bare[name] == pair[name]
+        assert pair[name].basis == "over test images, these models"
+
+
+def test_classes_without_images_have_no_part_in_the_worst_recall():
+    three = rdstats.compare([[90, 10, 0], [30, 70, 0], [0, 0, 0]], [[70, 30, 0], [50, 50, 0], [0, 0, 0]])
+    two = rdstats.compare([[90, 10], [30, 70]], [[70, 30], [50, 50]])
+    assert three["worst_recall"].upper == two["worst_recall"].upper
+    assert three["worst_recall"].lower == two["worst_recall"].lower
+
+
+def test_the_interval_of_the_worst_recall_covers_it_with_many_classes_alike():
+    """20 classes of one recall: the lowest observed one is far below, its interval is not."""
+    rng = np.random.default_rng(0)
+    n_classes, n, recall, draws = 20, 100, 0.8, 400
+    hits = rng.binomial(n, recall, (draws, n_classes))
+    matrices = np.zeros((draws, n_classes, n_classes), int)
+    classes = np.arange(n_classes)
+    matrices[:, classes, classes] = hits
+    matrices[:, classes, (classes + 1) % n_classes] = n - hits
+    compared = rdstats.compare(matrices, matrices, dims=("draw",)).quantities
+    found = [one for one in compared if one.name == "worst_recall"]
+    assert len(found) == draws
+    error = np.sqrt(0.025 * 0.975 / draws)
+    assert np.mean([one.lower <= recall for one in found]) > 0.975 - 4 * error
+    assert 0.975 - 4 * error < np.mean([recall <= one.upper for one in found]) < 1
+
+
+def test_the_macro_mean_and_several_runs_have_no_interval_of_that_kind(pair, images, many):
+    labels, before, after = images
+    assert rdstats.compare(before, after, labels=labels, reference="macro")["accuracy"].lower is None
+    assert many["accuracy"].basis == "over training runs, this test set"
+    assert many["worst_recall"].lower is None
 
 
 def test_classes_hold_everything(pair, images):
