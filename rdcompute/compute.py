@@ -12,7 +12,7 @@ from rdcompute.grid import Grid
 from rdcompute.image_facts import ImageFacts, checksums, image_facts
 from rdcompute.journal import Journal, logged
 from rdcompute.lineage import Identities, check_replicates, identities, orphans
-from rdcompute.manifest import DamagedManifestError, described_networks, known_networks
+from rdcompute.manifest import DamagedManifestError, described_networks, grids_before, known_networks
 from rdcompute.output import check_output, default_run_dir
 from rdcompute.plan import Cell, Plan, make_plan
 from rdcompute.provenance import described, now
@@ -86,7 +86,7 @@ def compute(
     devices = worker_devices("cpu", n_workers, workers_per_device)
     if not _seem_finished(plan, run_dir):  # else torch, seconds to import, may not be needed
         devices = _devices(device, n_workers, workers_per_device)
-    target = check_output(output, grid, smaller=manifest.get("grid") if extend else None)
+    target = check_output(output, grid, smaller=grids_before(manifest, extend=extend))
     if run_dir.absolute() == output.absolute():
         raise InputError(f"--output {output} is the run directory too; give another name or --run-dir")
     facts = image_facts(plan, data_dir)
@@ -110,7 +110,7 @@ def compute(
             listener=listener(plan, n_reused) if listener else None, order=order, fail_fast=fail_fast,
             checkpoint_every=checkpoint_every,
         )  # fmt: skip
-        target = check_output(output, grid, smaller=manifest.get("grid") if extend else None)  # hours may have passed
+        target = check_output(output, grid, smaller=grids_before(manifest, extend=extend))  # hours may have passed
         target.check_same_data(found)
         if failed and _n_compressed(plan, run) < target.n_done:
             logger.warning("cube %s holds more finished cells and is kept", output)
@@ -212,7 +212,7 @@ def assemble_run(run: Run, output: Path, *, data_dir: Path | None = None) -> Sum
     InputError
         An output that cannot be written or holds another grid, or datasets other than those of the run.
     """
-    target = check_output(output, run.grid)
+    target = check_output(output, run.grid, smaller=grids_before(run.directory.manifest))
     facts, found = _images_of(run, data_dir)
     target.check_same_data(found)
     if target.n_done:

@@ -15,6 +15,7 @@ from rdcompute.estimate import Network, Timing, network_of, play
 from rdcompute.image_facts import image_facts
 from rdcompute.plan import Cell, Plan
 from rdcompute.rundir import RunDirectory
+from rdstats.cube.join_grids import completed
 from rdstats.differences import describe_differences
 
 
@@ -125,7 +126,7 @@ def _finished(plan: Plan, run_dir: Path) -> tuple[set[str], list[str]]:
         return set(), []
     run = RunDirectory.existing(run_dir)
     keys = {cell.key for cell in plan.cells}
-    grid = run.manifest.get("grid")
+    grid = completed(run.manifest.get("grid"))
     if grid != plan.grid.resolved() and not set(run.manifest.get("cells") or [""]) <= keys:
         differences = "; ".join(describe_differences(grid, plan.grid.resolved(), limit=3))
         return set(), [f"run directory {run_dir} belongs to a different grid: {differences}; rd compute refuses it"]

@@ -11,6 +11,7 @@ from typing import Any
 
 from rdcompute.grid import dataset_label
 from rdcompute.models import ParameterCounts
+from rdstats.cube.join_grids import completed
 from rdstats.differences import describe_differences
 from rdstats.errors import InputError
 from rdstats.files import write_atomically
@@ -94,7 +95,8 @@ def check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any], *, ext
         return
     if found.get("cells") and found["cells"] == wanted["cells"] and found.get("datasets") == wanted["datasets"]:
         return  # the same cells in another order
-    differences = "; ".join(d for p in parts for d in describe_differences(found.get(p), wanted[p], p))
+    there = {**found, "grid": completed(found.get("grid"))}
+    differences = "; ".join(d for p in parts for d in describe_differences(there.get(p), wanted[p], p))
     if not _grown(found, wanted):
         raise InputError(f"run directory {path} belongs to a different grid: {differences}; give another --run-dir")
     if not extend:
@@ -103,6 +105,20 @@ def check_same(path: Path, found: dict[str, Any], wanted: dict[str, Any], *, ext
             f"run directory {path} belongs to a smaller grid, {n} cells are new: {differences}; --extend computes "
             "them here"
         )
+
+
+def grown_from(found: dict[str, Any], wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return the manifest `wanted` with the smaller grids that it takes the directory over from, latest last."""
+    before = [*found.get(_BEFORE, ()), *([found["grid"]] if _grown(found, wanted) else ())]
+    return {**wanted, _BEFORE: before} if before else wanted
+
+
+def grids_before(manifest: Mapping[str, Any], *, extend: bool = False) -> list[Any]:
+    """Return the grids whose cubes may be replaced by that of a run: what it has grown from, now or before."""
+    return [*manifest.get(_BEFORE, ()), *([manifest.get("grid")] if extend else ())]
+
+
+_BEFORE = "grown_from"
 
 
 def _grown(found: dict[str, Any], wanted: dict[str, Any]) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rdcompute.grid import Grid
 from rdstats.cube import DONE, open_cube
+from rdstats.cube.join_grids import completed
 from rdstats.differences import describe_differences
 from rdstats.errors import InputError, one_of
 from rdstats.files import check_writable, is_temporary
@@ -59,13 +60,13 @@ class Output:
                 path.unlink(missing_ok=True)
 
 
-def check_output(path: Path, grid: Grid, *, smaller: dict[str, Any] | None = None) -> Output:
+def check_output(path: Path, grid: Grid, *, smaller: Sequence[Any] = ()) -> Output:
     """Return what is at the place of an output.
 
     Raises
     ------
     InputError
-        It cannot be written, or holds anything but a cube of this grid (or of a `smaller` one).
+        It cannot be written, or holds anything but a cube of this grid (or of a `smaller` one that it has grown from).
     """
     check_writable(path)
     if not path.exists():
@@ -78,7 +79,8 @@ def check_output(path: Path, grid: Grid, *, smaller: dict[str, Any] | None = Non
         raise InputError(f"--output {path} is there and would be lost: {error}; give another name") from None
     if found is None:
         raise InputError(f"--output {path} is there and would be lost: no cube of a grid; give another name")
-    if found not in (grid.resolved(), smaller):
+    found = completed(found)
+    if found not in (grid.resolved(), *map(completed, smaller)):
         differences = "; ".join(describe_differences(found, grid.resolved()))
         raise InputError(f"--output {path} belongs to a different grid: {differences}; give another name")
     return Output(path, data or {}, n_done)

@@ -32,6 +32,7 @@ from rdcompute.manifest import (
     DamagedManifestError,
     check_same,
     check_schema,
+    grown_from,
     read_manifest,
     write_manifest,
 )
@@ -150,6 +151,7 @@ class RunDirectory:
         target = self.path / "run.json"
         found = read_manifest(target)
         check_same(self.path, found, self.manifest, extend=self._extend)
+        self.manifest = grown_from(found, self.manifest)
         if found != json.loads(json.dumps(self.manifest)):
             try:
                 write_manifest(target, self.manifest)

@@ -13,6 +13,7 @@ from rdcompute.grid import Grid
 from rdcompute.manifest import known_networks
 from rdcompute.plan import Cell, Plan, make_plan
 from rdcompute.rundir import RunDirectory
+from rdstats.cube.join_grids import completed
 from rdstats.errors import InputError, nearest
 
 DENSE = "dense"
@@ -74,7 +75,7 @@ def directory_and_grid(path: Path) -> tuple[RunDirectory, Grid]:
     if not document:
         raise InputError(f"run directory {path}: its grid is not in it; repeat rd compute with the grid file once")
     grid = Grid.model_validate(document)
-    if grid.resolved() != directory.manifest["grid"]:
+    if grid.resolved() != completed(directory.manifest["grid"]):
         raise InputError(f"run directory {path}: made by a version with other defaults; give a new folder")
     return directory, grid
 

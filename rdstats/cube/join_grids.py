@@ -16,6 +16,12 @@ Column = tuple[Any, ...]
 
 _AXES = ("dataset", "arch", "method", "ratio")
 _JOINED = ("seeds", "experiments", "training", "scale")
+LATER: Mapping[str, Any] = {
+    "unit": "epochs", "schedule": "constant", "warmup_epochs": 0, "renew_optimizer": False, "validation": "holdout",
+    "keep": "best", "report_last": False,
+}  # fmt: skip
+"""Fields of the recipes of architectures that older grids do not tell, and what held then."""
+
 _LOTTERY = "lth"  # its levels are a chain that cannot be cut: the longest has all of them
 
 
@@ -30,6 +36,18 @@ def is_grid(value: Any) -> bool:
         and all(isinstance(e, Mapping) and all(isinstance(e.get(axis), list) for axis in _AXES) for e in experiments)
         and all(isinstance(value[name], Mapping) for name in ("training", "scale"))
     )
+
+
+def completed(grid: Any) -> Any:
+    """Return a resolved grid with what an older version did not tell of its recipes; anything else as it is."""
+    if not is_grid(grid):
+        return grid
+    archs = list(chain.from_iterable(e["arch"] for e in grid["experiments"]))
+    recipes = {
+        name: {**LATER, **fields} if name in archs and isinstance(fields, Mapping) else fields
+        for name, fields in grid["training"].items()
+    }
+    return {**grid, "training": recipes}
 
 
 def join_grids(grids: Sequence[Grid], names: Sequence[str]) -> dict[str, Any]:
@@ -51,11 +69,13 @@ def join_grids(grids: Sequence[Grid], names: Sequence[str]) -> dict[str, Any]:
     """
     for i, grid in enumerate(grids):
         for other, name in zip(grids[:i], names[:i], strict=True):
-            _check_one_study(other, grid, name, names[i])
+            _check_one_study(completed(other), completed(grid), name, names[i])
     seeds = list(dict.fromkeys(seed for grid in grids for seed in grid["seeds"]))
     recipes: dict[str, Any] = {}
-    for grid in grids:
-        recipes = {**grid["training"], **recipes}
+    for name, recipe in chain.from_iterable(grid["training"].items() for grid in grids):
+        told = recipes.setdefault(name, recipe)
+        if isinstance(recipe, Mapping) and isinstance(told, Mapping):  # equal, but for what older ones do not tell
+            recipes[name] = {**recipe, **told}
     return {
         **grids[0],
         "seeds": seeds,

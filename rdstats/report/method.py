@@ -21,6 +21,11 @@ METHODS = {
     "rp": "random pruning",
     "lth": "iterative pruning with rewinding, lottery tickets",
     "chip": "channel pruning by independence",
+    "gp-released": "gradient pruning as released: weight times gradient of the loss of one batch, without weight decay",
+    "up-released": "undecayed pruning as released: a threshold among signed scores, which keeps more weights than the "
+    "nominal ratio says",
+    "up-released-abs": "undecayed pruning as released, but for a threshold among absolute scores",
+    "rp-released": "random pruning as released: every weight by itself",
 }
 _ACCOUNTING = {
     "exact": "all parameters over those not masked",
@@ -46,11 +51,7 @@ def _training(analysis: Analysis) -> str:
             "How the networks were trained is not recorded in the cube and has to be described from elsewhere."
         )
     if attrs.get("source") == "rdcompute":
-        parts.append(
-            f"{'Where nothing else is said, the' if _keeps_last(training) else 'The'} weights of the epoch with the "
-            "lowest loss on a fixed, stratified hold-out of the training set were kept; the test set was used once, "
-            "for the confusion matrices."
-        )
+        parts += _choice(training)
     return " ".join(parts)
 
 
@@ -65,10 +66,41 @@ def _used(grid: Mapping[str, Any]) -> Any:
     return {name: recipe for name, recipe in training.items() if name in plain or name not in dict(pairs)}
 
 
-def _keeps_last(training: Any) -> bool:
-    """Return whether a recipe keeps the last weights, whatever the losses are."""
-    recipes = training.values() if isinstance(training, Mapping) else ()
-    return any(isinstance(recipe, Mapping) and recipe.get("keep") == "last" for recipe in recipes)
+def _choice(training: Any) -> list[str]:
+    """Return what chose the weights that were kept where a recipe does not say it, and what the test set was used for.
+    """
+    recipes = {name: r for name, r in training.items() if isinstance(r, Mapping)} if isinstance(training, Mapping) else {}
+    told = [_kept(recipe) != "" for recipe in recipes.values()]
+    tested = [name for name, r in recipes.items() if r.get("validation") == "test" and r.get("keep") != "last"]
+    parts = []
+    if not told or not all(told):
+        parts.append(
+            f"{'Where nothing else is said, the' if any(told) else 'The'} weights of the epoch with the lowest loss on "
+            "a fixed, stratified hold-out of the training set were kept."
+        )
+    if tested:
+        parts.append(
+            f"The test set chose the weights that were kept ({join(tested)}) and was used for the confusion matrices, "
+            "too, so recalls and accuracies are optimistic there."
+        )
+    else:
+        parts.append("The test set was used once, for the confusion matrices.")
+    return parts
+
+
+_RULES = {"best": "of the lowest loss", "released": "of the lowest loss within the last phase",
+          "accuracy": "of the highest accuracy"}  # fmt: skip
+_IMAGES = {"holdout": " on the hold-out", "test": " on the test set"}
+
+
+def _kept(recipe: Mapping[str, Any]) -> str:
+    """Return which weights a recipe keeps, "" where that is what most do: the lowest loss on the hold-out."""
+    rule, images = str(recipe.get("keep", "best")), str(recipe.get("validation", ""))
+    if rule == "last":
+        return "the last weights kept"
+    if rule == "best" and images in ("", "holdout"):
+        return ""
+    return f"the weights {_RULES.get(rule, rule)}{_IMAGES.get(images, '')} kept"
 
 
 def _what(analysis: Analysis) -> str:
@@ -98,9 +130,13 @@ def _what(analysis: Analysis) -> str:
 
 
 def _described(name: str) -> str:
-    base, sign, variant = name.partition("-")
-    words = METHODS.get(base, "")
-    return f" ({words}{f', {variant.replace(chr(45), chr(32))}' if sign else ''})" if words else ""
+    criterion, _, match = name.partition("@")
+    base, sign, variant = criterion.partition("-")
+    words = METHODS.get(criterion, "")
+    if not words and (words := METHODS.get(base, "")):
+        words += f", {variant.replace('-', ' ')}" if sign else ""
+    parts = [words, f"with as many weights as {match} keeps" if match else ""]
+    return f" ({'; '.join(filter(None, parts))})" if any(parts) else ""
 
 
 def _recipes(training: Mapping[str, Any]) -> list[str]:
@@ -125,10 +161,15 @@ def _recipe(settings: Mapping[str, Any]) -> str:
     for key, words in (("train", "training for"), ("finetune", "then, after pruning, fine-tuning for")):
         if phases := settings.get(key):
             text += f", {words} {_phases(phases, str(settings.get('unit', 'epochs')))}"
-    if settings.get("validation") == "none":
+    if settings.get("schedule") == "cosine":
+        text += ", falling to 0 as half a cosine within each"
+        text += f", after {warm} epochs of linear warm-up" if (warm := settings.get("warmup_epochs")) else ""
+    if settings.get("renew_optimizer"):
+        text += ", momentum forgotten at the beginning of each"
+    if settings.get("validation") in ("none", "test"):
         text += ", on all training images"
-    if settings.get("keep") == "last":
-        text += ", the last weights kept"
+    if kept := _kept(settings):
+        text += f", {kept}"
     if fraction := settings.get("prune_fraction"):
         steps = settings.get("rewind_steps")
         text += f"; every level removes {percent(fraction)} of the weights that are left"

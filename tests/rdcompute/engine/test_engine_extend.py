@@ -2,9 +2,10 @@
 
 import pytest
 
-from rdcompute.compute import compute
+from rdcompute.compute import assemble_run, compute
 from rdcompute.lock import RunLock
 from rdcompute.plan import make_plan
+from rdcompute.runs import open_run
 from rdstats.cube import digest, open_cube
 from rdstats.errors import InputError
 
@@ -38,6 +39,28 @@ def test_more_cells_reuse_what_is_finished(grid, tmp_path):
         assert digest(one) == digest(other)
     again = compute(large, output, device="cpu")
     assert again.n_reused == 12
+
+
+def test_an_extension_that_was_interrupted_goes_on(grid, tmp_path, monkeypatch):
+    output = tmp_path / "a.nc"
+    compute(grid(), output, device="cpu")
+    larger, largest = grid(ratio=(2, 4)), grid(seeds=2, ratio=(2, 4))
+
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    for extended in (larger, largest):  # twice, so that the cube is of the grid before the last
+        with monkeypatch.context() as patched:
+            patched.setattr("rdcompute.compute.run_cells", interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                compute(extended, output, device="cpu", extend=True)
+    with pytest.raises(InputError, match="belongs to a different grid"):
+        compute(grid(ratio=(2, 8)), output, device="cpu", extend=True)
+    run = open_run(output.with_suffix(".run"))
+    assert assemble_run(run, output).n_done == 3
+    assert assemble_run(run, output).n_done == 3
+    summary = compute(largest, output, device="cpu")
+    assert (summary.n_reused, summary.n_done) == (3, 8)
 
 
 def test_another_recipe_is_no_extension(grid, tmp_path):

@@ -212,7 +212,42 @@ def test_method_names_the_recipe_of_lottery_tickets(make_study, methods, more, w
     assert "training for 30,000 steps at learning rate 0.1, on all training images, the last weights kept; " in text
     assert words in text
     assert ("lenet: stochastic" in text) == ("mp" in methods)  # else nothing is trained by it
-    assert "Where nothing else is said, the weights of the epoch with the lowest loss" in text
+    assert ("Where nothing else is said, the weights of the epoch with the lowest loss" in text) == ("mp" in methods)
+    assert "The test set was used once" in text
+
+
+def test_method_says_what_the_test_set_chose(make_study):
+    released = {"train": [[2, 0.1]], "validation": "test", "keep": "released", "renew_optimizer": True}
+    chip = {"finetune": [[400, 0.01]], "schedule": "cosine", "warmup_epochs": 5, "validation": "test"}
+
+    def text(**training):
+        experiments = [{"arch": list(training), "method": ["mp"]}]
+        attrs = {"grid": json.dumps({"training": training, "experiments": experiments}), "source": "rdcompute"}
+        return " ".join(method_paragraphs(rdstats.analyze(make_study({"sham": 1.0, "mp": 1.2}, attrs=attrs))))
+
+    one = text(lenet=released, chip=chip | {"keep": "accuracy"})
+    assert ("2 epochs at learning rate 0.1, momentum forgotten at the beginning of each, on all training images, "
+            "the weights of the lowest loss within the last phase on the test set kept.") in one  # fmt: skip
+    assert ("400 epochs at learning rate 0.01, falling to 0 as half a cosine within each, after 5 epochs of linear "
+            "warm-up, on all training images, the weights of the highest accuracy on the test set kept.") in one  # fmt: skip
+    assert "The test set chose the weights that were kept (lenet and chip) and was used" in one
+    assert "hold-out" not in one
+    assert "used once" not in one
+    two = text(lenet={"keep": "accuracy", "validation": "holdout"}, other={"keep": "best"})
+    assert "the weights of the highest accuracy on the hold-out kept." in two
+    assert "Where nothing else is said, the weights of the epoch with the lowest loss" in two
+    assert "The test set was used once" in two
+    assert "The weights of the epoch with the lowest loss" in text(lenet={"keep": "best", "validation": "holdout"})
+    assert "The test set was used once" in text(lenet={"keep": "last", "validation": "test"})
+
+
+def test_method_names_released_and_matched_criteria(make_study):
+    methods = {"sham": 1.0, "gp-released": 1.1, "up-released": 1.2, "mp@up-released": 1.1, "mp-magnitude": 1.0}
+    text = " ".join(method_paragraphs(rdstats.analyze(make_study(methods))))
+    assert "gp-released (gradient pruning as released: weight times gradient of the loss of one batch, without" in text
+    assert "up-released (undecayed pruning as released" in text
+    assert "mp@up-released (magnitude pruning; with as many weights as up-released keeps)" in text
+    assert "mp-magnitude (magnitude pruning, magnitude)" in text
 
 
 @pytest.mark.parametrize(
