@@ -27,7 +27,7 @@ N_TEST = 10000
 def write(folder: Path, n_seeds: int, share: float = 1.0) -> None:
     """Write datasets (a `share` of their training images), the grid and its finished run directory into `folder`."""
     from rdcompute.cellfile import CellResult
-    from rdcompute.grid import load_grid
+    from rdcompute.grid_file import load_grid
     from rdcompute.image_facts import checksums, image_facts
     from rdcompute.plan import make_plan
     from rdcompute.rundir import RunDirectory

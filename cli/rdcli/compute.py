@@ -89,7 +89,8 @@ def compute(
     Example: rd compute --grid fashion.yaml --output fashion.nc --workers 2 --scale seeds=2
     """
     needs_torch("rd compute")
-    from rdcompute.grid import load_grid, parse_scale
+    from rdcompute.grid import parse_scale
+    from rdcompute.grid_file import load_grid
 
     if no_calibrate and not dry_run:
         raise InputError("--no-calibrate: nothing is timed without --dry-run; give both, or see rd plan")

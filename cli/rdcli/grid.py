@@ -17,7 +17,7 @@ def show(
 
     Example: rd grid show demo.yaml > mine.yaml
     """
-    from rdcompute.grid import find_grid
+    from rdcompute.grid_file import find_grid
     from rdcompute.yamlread import read_text
 
     typer.echo(read_text(find_grid(name)), nl=False)
@@ -29,7 +29,7 @@ def list_grids() -> None:
 
     Example: rd grid list
     """
-    from rdcompute.grid import load_grid, shipped_grids
+    from rdcompute.grid_file import load_grid, shipped_grids
 
     for name in shipped_grids():
         typer.echo(f"{name:16} {load_grid(name).description}")

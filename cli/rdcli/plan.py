@@ -40,7 +40,8 @@ def plan(
     """
     needs_torch("rd plan")
     from rdcli.analyze import check
-    from rdcompute.grid import load_grid, parse_scale
+    from rdcompute.grid import parse_scale
+    from rdcompute.grid_file import load_grid
 
     check("--format", format, FORMATS)
     wanted = load_grid(grid).scaled(parse_scale(scale or []))

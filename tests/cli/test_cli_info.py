@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from rdcompute.grid import load_grid
+from rdcompute.grid_file import load_grid
 from rdstats.cube import digest, open_cube
 
 

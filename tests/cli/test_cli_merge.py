@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rdcompute.compute import compute
-from rdcompute.grid import load_grid
+from rdcompute.grid_file import load_grid
 from rdstats.cube import digest, open_cube, save, select
 
 

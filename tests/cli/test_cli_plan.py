@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from rdcompute import stopwatch
-from rdcompute.grid import shipped_grids
+from rdcompute.grid_file import shipped_grids
 
 TIME = re.compile(r"time: about .* with 1 worker on cpu", re.DOTALL)
 

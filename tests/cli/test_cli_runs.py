@@ -16,7 +16,7 @@ import rdstats
 from rdcli.progress import clock
 from rdcli.runs import _table
 from rdcompute.compute import compute
-from rdcompute.grid import load_grid
+from rdcompute.grid_file import load_grid
 from rdcompute.lock import RunLock
 from rdcompute.manifest import read_manifest, write_manifest
 from rdcompute.plan import make_plan

@@ -11,7 +11,7 @@ import pytest
 
 import rdstats
 from rdcli.progress import Estimate
-from rdcompute.grid import load_grid
+from rdcompute.grid_file import load_grid
 from rdcompute.plan import make_plan
 from rdcompute.training_settings import TrainingSettings
 

@@ -7,7 +7,7 @@ import pytest
 
 from rdcompute import provenance
 from rdcompute.compute import compute
-from rdcompute.grid import load_grid
+from rdcompute.grid_file import load_grid
 
 TINY = {"batch_size": 16, "train": [[2, 0.05]], "finetune": [[2, 0.05]], "weight_decay": 5e-4}
 

@@ -14,7 +14,7 @@ from rdcompute.describe import describe_plan, forecast_record
 from rdcompute.estimate import Timing, network_of, play
 from rdcompute.execute import Worker, use_one_thread
 from rdcompute.forecast import forecast
-from rdcompute.grid import load_grid
+from rdcompute.grid_file import load_grid
 from rdcompute.models import parameter_counts
 from rdcompute.plan import make_plan
 from rdcompute.rundir import RunDirectory

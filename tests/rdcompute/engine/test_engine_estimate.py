@@ -12,7 +12,8 @@ from rdcompute.compute import compute
 from rdcompute.emptied import empty_layers, empty_probability
 from rdcompute.estimate import Timing, mean_timing, play
 from rdcompute.forecast import forecast
-from rdcompute.grid import Grid, load_grid
+from rdcompute.grid import Grid
+from rdcompute.grid_file import load_grid
 from rdcompute.image_parts import ARRAYS, ImageParts
 from rdcompute.models import parameter_counts
 from rdcompute.plan import make_plan

@@ -3,7 +3,8 @@
 import pytest
 
 from rdcompute.criteria import is_control, method_names
-from rdcompute.grid import find_grid, load_grid, parse_scale, shipped_grids
+from rdcompute.grid import parse_scale
+from rdcompute.grid_file import find_grid, load_grid, shipped_grids
 from rdcompute.plan import make_plan
 from rdstats.errors import InputError
 

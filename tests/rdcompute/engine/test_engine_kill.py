@@ -9,7 +9,7 @@ import pytest
 
 import rdcompute
 from rdcompute.compute import compute
-from rdcompute.grid import load_grid
+from rdcompute.grid_file import load_grid
 from rdstats.cube import digest, open_cube
 
 # imports once, torch._dynamo too, which the first optimizer takes over a second for; every attempt is a fork of that
@@ -21,7 +21,7 @@ import netCDF4, torch._dynamo, xarray
 from rdcompute import provenance
 from rdcompute.compute import compute
 from rdcompute.execute import use_one_thread
-from rdcompute.grid import load_grid
+from rdcompute.grid_file import load_grid
 
 provenance.git_commit = lambda: "c0ffee"
 grid, output, mean, n = load_grid(sys.argv[1]), Path(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
@@ -49,7 +49,7 @@ import netCDF4, torch._dynamo, xarray
 from rdcompute import provenance
 from rdcompute.compute import compute
 from rdcompute.execute import use_one_thread
-from rdcompute.grid import load_grid
+from rdcompute.grid_file import load_grid
 
 grid, output = load_grid(sys.argv[1]), Path(sys.argv[2])
 use_one_thread()

@@ -7,7 +7,8 @@ import pytest
 from pydantic import Field
 
 from rdcompute.describe import describe_plan
-from rdcompute.grid import Grid, load_grid
+from rdcompute.grid import Grid
+from rdcompute.grid_file import load_grid
 from rdcompute.masks import kept_count, largest_ratio
 from rdcompute.models import parameter_counts
 from rdcompute.plan import CELL_SCHEMA, Cell, cell_hash, make_plan

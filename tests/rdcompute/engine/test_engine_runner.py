@@ -164,7 +164,7 @@ ORPHANS = """
 import multiprocessing, os, signal, sys
 from pathlib import Path
 from rdcompute.compute import compute
-from rdcompute.grid import load_grid
+from rdcompute.grid_file import load_grid
 from rdcompute.schedule import Silent
 
 class Vanish(Silent):

@@ -14,7 +14,7 @@ import pytest
 import rdcompute
 from rdcompute import rundir
 from rdcompute.compute import assemble_run, compute
-from rdcompute.grid import load_grid
+from rdcompute.grid_file import load_grid
 from rdcompute.plan import make_plan
 from rdcompute.rundir import CellResult, RunDirectory, StorageError
 from rdcompute.runs import open_run
