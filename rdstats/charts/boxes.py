@@ -12,6 +12,7 @@ import altair as alt
 import xarray as xr
 
 from rdstats._labelled import METHOD, RATIO, SEED
+from rdstats._words import words
 from rdstats.charts import marks, matrix, reference, theme
 from rdstats.charts.panel import (
     Panel,
@@ -100,7 +101,8 @@ def box_panels(data: xr.Dataset, *, by: str = METHOD) -> list[Panel]:
         frame = _frame(list(contents.values()))
         for column, content in contents.items():
             label = matrix.label_of((row, column))
-            chart = _draw(label, content, frame, str(data.attrs.get("summary", "")))
+            x = marks.x_axis(content.ratios, words(data.attrs).ratio, content.axis)
+            chart = _draw(label, content, x, frame, str(data.attrs.get("summary", "")))
             panels.append(Panel(label, tuple(content.cells), chart, (row, column) if len(rows) > 1 else None))
     return panels
 
@@ -143,7 +145,7 @@ def _frame(contents: Sequence[_Content]) -> View:
     return view([1.0, *inner, *(row["value"] for row in (*sound, *grey))], [*ends, *dots])
 
 
-def _draw(label: str, content: _Content, frame: View, summary: str) -> alt.LayerChart:
+def _draw(label: str, content: _Content, x: alt.X, frame: View, summary: str) -> alt.LayerChart:
     rows = place(content.cells, frame)
     expected = reference.expected_rows(rows, frame)
     present = {dot["series"] for dot in content.networks}
@@ -152,7 +154,6 @@ def _draw(label: str, content: _Content, frame: View, summary: str) -> alt.Layer
     entries |= {MEAN: (theme.INK, "diamond")} if any(row["median"] is not None for row in rows) else {}
     colour, shape = marks.scales(entries | reference.legend(content.grey, expected))
     y = partial(marks.y_axis, frame=frame, title=Y_TITLE)
-    x = marks.x_axis(content.ratios, beyond=content.axis)
     if content.ratios:
         x["axis"]["titlePadding"] = 20  # the verdicts stand between labels and title
     low, high = axis_range(content.axis)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import xarray as xr
 
+from rdstats._words import words
+
 Caption = list[str]
 """Sentences."""
 
@@ -15,7 +17,8 @@ def delta_caption(data: xr.Dataset) -> Caption:
     """Points are differences paired by the dense network."""
     return [
         "Points: mean over seeds of slope minus the control's slope, paired by the dense network; 0: as after the "
-        f"control's fine-tuning alone. Grey band: up to {float(data.attrs['margin']):g}, of no practical meaning.",
+        f"control's {words(data.attrs).training} alone. Grey band: up to {float(data.attrs['margin']):g}, of no "
+        "practical meaning.",
         _bars(data),
         "Hollow and crossed: a collapsed cell or control, whose interval is left out. " + EDGE,
     ]
@@ -118,7 +121,10 @@ def spread_caption(data: xr.Dataset) -> Caption:
 
 def class_caption(data: xr.Dataset) -> Caption:
     """Lines are classes; what is decided hangs on their intervals."""
-    how = f"t intervals of the change over training runs, simultaneous at {_level(data)} over the classes of a panel"
+    units = "t intervals of the change over training runs"
+    if data.attrs.get("units") == "test images":
+        units = "intervals of the change over test images, whatever images both models get right"
+    how = f"{units}, simultaneous at {_level(data)} over the classes of a panel"
     if "p_corrected" in data:
         how = f"McNemar's test over test images, corrected over the classes of a panel (Holm), at {_level(data)}"
     return [

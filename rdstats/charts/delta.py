@@ -10,6 +10,7 @@ import altair as alt
 import xarray as xr
 
 from rdstats._labelled import METHOD, RATIO
+from rdstats._words import words
 from rdstats.charts import marks, theme
 from rdstats.charts.panel import (
     Panel,
@@ -60,20 +61,22 @@ def delta_panels(data: xr.Dataset, *, by: str = METHOD) -> list[Panel]:
     records = records_of(data, _NAMES, bounds(("", "interval")))
     dims, by = cell_dims(data), check_by(data, by)
     names = marks.Names(dict.fromkeys(series(record, by) for record in records), data.attrs["methods"])
-    margin = float(data.attrs["margin"])
-    return [_panel(label, part, names, margin, by) for label, part in group(records, dims, by).items()]
+    margin, title = float(data.attrs["margin"]), words(data.attrs).ratio
+    return [_panel(label, part, names, margin, by, title) for label, part in group(records, dims, by).items()]
 
 
-def _panel(label: str, records: Sequence[Record], every: marks.Names, margin: float, by: str) -> Panel:
+def _panel(
+    label: str, records: Sequence[Record], every: marks.Names, margin: float, by: str, title: str
+) -> Panel:
     names = every.among(series(record, by) for record in records)
-    x = positions([ratio_of(record) for record in records], names)
-    rows = [_row(record, x, by) for record in records if record["mean"] is not None]
+    places = positions([ratio_of(record) for record in records], names)
+    rows = [_row(record, places, by) for record in records if record["mean"] is not None]
     sound = [row for row in rows if not row["collapsed"]]
     values = [-margin, margin, *(row["value"] for row in sound)]
     frame = view(values, [row[bound] for row in sound for bound in ("lower", "upper")])
     rows = place(rows, frame)
-    ratios = marks.ratios(records)
-    return Panel(label, tuple(rows), _draw(label, rows, every, names, ratios, frame, margin))
+    x, room = marks.x_axis(marks.ratios(records), title), pixels(marks.ratios(records), len(names), marks.WIDTH)
+    return Panel(label, tuple(rows), _draw(label, rows, every, names, x, room, frame, margin))
 
 
 def _row(record: Record, x: dict[tuple[str, float], float], by: str) -> Row:
@@ -88,15 +91,15 @@ def _row(record: Record, x: dict[tuple[str, float], float], by: str) -> Row:
 
 
 def _draw(
-    label: str, rows: list[Row], every: marks.Names, names: list[str], ratios: list[float], frame: View, margin: float
-) -> alt.LayerChart:
+    label: str, rows: list[Row], every: marks.Names, names: list[str], x: alt.X, room: float, frame: View,
+    margin: float,
+) -> alt.LayerChart:  # fmt: skip
     y = partial(marks.y_axis, frame=frame, title=Y_TITLE)
-    room = pixels(ratios, len(names), marks.WIDTH)
     encoding: dict[str, Any] = {"colour": every.colour(names), "shape": every.shape(names), "tooltip": _tooltips()}
     layers = [
         _margin_band(margin, y),
         *marks.level_line(0.0, "control", y),
-        *marks.cells(rows, x=marks.x_axis(ratios), y=y, room=room, **encoding),
+        *marks.cells(rows, x=x, y=y, room=room, **encoding),
     ]
     return marks.finish(layers, label)
 
@@ -111,5 +114,5 @@ def _tooltips() -> list[alt.Tooltip]:
     numbers = {"value": "difference from the control", "lower": "interval from", "upper": "to", "slope": "slope alpha",
                "control_slope": "control's slope", "expected": "expected slope",
                "log_spread": "difference of log spread"}  # fmt: skip
-    words = {"control": "control", "n": "networks", "claim": "claim"}
-    return marks.tooltips({"series": "series", "ratio": "ratio"}, numbers, words)
+    texts = {"control": "control", "n": "networks", "claim": "claim"}
+    return marks.tooltips({"series": "series", "ratio": "ratio"}, numbers, texts)

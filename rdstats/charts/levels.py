@@ -10,12 +10,12 @@ import altair as alt
 import xarray as xr
 
 from rdstats._labelled import METHOD, RATIO
+from rdstats._words import words
 from rdstats.charts import marks, reference, theme, titles
 from rdstats.charts.panel import Panel, Row, View, cell_dims, check_by, place, ratio_of, records_of, series, view
 from rdstats.records import Record
 
 WIDTH, HEIGHT = 360, 150
-X_TITLE = "achieved pruning ratio (all parameters over those kept)"
 _TITLES = {"accuracy": "mean accuracy", "slope": "mean slope alpha"}
 _COUNTS = {"accuracy": "n", "slope": "n_slope"}
 _NAMES = (
@@ -53,21 +53,22 @@ def level_panels(data: xr.Dataset, *, by: str = METHOD) -> list[Panel]:
     dims, by = cell_dims(data), check_by(data, by)
     shown = [record for record in records if by == METHOD or not reference.is_controls(record)]
     names = marks.Names(dict.fromkeys(series(record, by) for record in shown), data.attrs["methods"])
-    return [_panel(label, part, names, by) for label, part in marks.with_controls(records, dims, by).items()]
+    title = words(data.attrs).ratio
+    return [_panel(label, part, names, by, title) for label, part in marks.with_controls(records, dims, by).items()]
 
 
-def _panel(label: str, records: Sequence[Record], every: marks.Names, by: str) -> Panel:
-    pruned = [r for r in records if not reference.is_controls(r) and r["accuracy"] is not None]
+def _panel(label: str, records: Sequence[Record], every: marks.Names, by: str, title: str) -> Panel:
+    compressed = [r for r in records if not reference.is_controls(r) and r["accuracy"] is not None]
     controls = [r for r in records if reference.is_controls(r)]
-    parts = {side: [_row(record, side, by) for record in pruned if record[side] is not None] for side in _TITLES}
+    parts = {side: [_row(record, side, by) for record in compressed if record[side] is not None] for side in _TITLES}
     grey = {side: [_control(record, side, by) for record in controls if record[side] is not None] for side in _TITLES}
-    dense = {series(record, by): record["accuracy_dense"] for record in pruned}
+    dense = {series(record, by): record["accuracy_dense"] for record in compressed}
     levels = {"accuracy": list(dense.values()), "slope": [1.0]}
     frames = {side: _frame(parts[side], grey[side], levels[side]) for side in _TITLES}
     rows = {side: place(parts[side], frames[side]) for side in _TITLES}
     nominal = marks.ratios(record for record in records if not reference.is_controls(record))
-    known = any(record["achieved_ratio"] is not None for record in pruned)
-    x = marks.x_axis(nominal, X_TITLE if known else marks.X_TITLE, [row["x"] for row in parts["accuracy"]])
+    known = any(record["achieved_ratio"] is not None for record in compressed)
+    x = marks.x_axis(nominal, f"achieved {title}" if known else title, [row["x"] for row in parts["accuracy"]])
     y = {side: partial(marks.y_axis, frame=frames[side], title=title) for side, title in _TITLES.items()}
     expected = reference.expected_rows(rows["slope"], frames["slope"], named=False)
     names, extra = every.among(dense), reference.legend([*grey["accuracy"], *grey["slope"]], expected, every)

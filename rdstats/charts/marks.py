@@ -21,8 +21,6 @@ Vertical = Callable[[str], alt.Y]
 
 WIDTH, HEIGHT = 360, 250
 
-X_TITLE = "pruning ratio (all parameters over those kept)"
-
 
 class _Rows(alt.InlineData):
     """Data whose rows are not compared with Altair's schema as soon as they are there: milliseconds a layer."""
@@ -40,7 +38,7 @@ def ratios(records: Iterable[Record]) -> list[float]:
     return sorted({ratio_of(record) for record in records if "ratio" in record})
 
 
-def x_axis(ratios: Sequence[float], title: str = X_TITLE, beyond: Sequence[float] = ()) -> alt.X:
+def x_axis(ratios: Sequence[float], title: str, beyond: Sequence[float] = ()) -> alt.X:
     """Return the ratio axis: logarithmic, ticks at the ratios; bare where there are none.
 
     `beyond` are values without a tick that it reaches, too.

@@ -8,6 +8,7 @@ import altair as alt
 import xarray as xr
 
 from rdstats._labelled import METHOD, RATIO
+from rdstats._words import words
 from rdstats.charts import marks, reference, theme
 from rdstats.charts.panel import (
     Panel,
@@ -24,8 +25,6 @@ from rdstats.charts.panel import (
 )
 from rdstats.records import Record
 
-X_TITLE = "nominal pruning ratio (asked for)"
-Y_TITLE = "achieved pruning ratio"
 _NAMES = ("mean", "low", "high", "n", "target", "noted")
 
 
@@ -55,10 +54,11 @@ def ratio_panels(data: xr.Dataset, *, by: str = METHOD) -> list[Panel]:
     dims, by = cell_dims(data), check_by(data, by)
     records = [record for record in records if not reference.is_controls(record)] or records
     names = marks.Names(dict.fromkeys(series(record, by) for record in records), data.attrs["methods"])
-    return [_panel(label, part, names, by) for label, part in group(records, dims, by).items()]
+    what = f"{words(data.attrs).act} ratio"
+    return [_panel(label, part, names, by, what) for label, part in group(records, dims, by).items()]
 
 
-def _panel(label: str, records: Sequence[Record], every: marks.Names, by: str) -> Panel:
+def _panel(label: str, records: Sequence[Record], every: marks.Names, by: str, what: str) -> Panel:
     names, ratios = every.among(series(record, by) for record in records), marks.ratios(records)
     x = positions(ratios, names)
     rows = [_row(record, x, by) for record in records if record["mean"] is not None]
@@ -66,8 +66,8 @@ def _panel(label: str, records: Sequence[Record], every: marks.Names, by: str) -
     width, height = marks.roomy(ratios, names)
     room = pixels(ratios, len(names), width)
     spans = [{"nominal": ratio, "left": x[names[0], ratio], "right": x[names[-1], ratio]} for ratio in ratios]
-    horizontal = marks.x_axis(ratios, X_TITLE)
-    vertical = _vertical([*edges, *(row[name] for row in rows for name in ("low", "high"))], ratios)
+    horizontal = marks.x_axis(ratios, f"nominal {what} (asked for)")
+    vertical = _vertical([*edges, *(row[name] for row in rows for name in ("low", "high"))], ratios, f"achieved {what}")
     base = alt.Chart(marks.data(rows)).encode(x=horizontal, color=every.colour(names))
     points = base.mark_point(filled=True, size=min(max((1.15 * room) ** 2, 24.0), 62.0), opacity=1)
     noted = base.transform_filter("datum.noted").mark_text(align="left", dx=7, fontSize=10)
@@ -77,9 +77,9 @@ def _panel(label: str, records: Sequence[Record], every: marks.Names, by: str) -
         points.encode(y=_field(vertical, "value"), shape=every.shape(names), tooltip=_tooltips()),
         noted.encode(y=_field(vertical, "value"), text=alt.Text("value:Q", format=".3~g"), color=alt.value(theme.INK)),
     ]
-    words = "number beside a point: achieved ratio, over 5 % from the nominal one" if any(
+    told = "number beside a point: achieved ratio, over 5 % from the nominal one" if any(
         row["noted"] for row in rows) else ""  # fmt: skip
-    return Panel(label, tuple(rows), marks.finish(layers, label, words, width=width, height=height))
+    return Panel(label, tuple(rows), marks.finish(layers, label, told, width=width, height=height))
 
 
 def _row(record: Record, x: dict[tuple[str, float], float], by: str) -> Row:
@@ -92,10 +92,10 @@ def _row(record: Record, x: dict[tuple[str, float], float], by: str) -> Row:
     }  # fmt: skip
 
 
-def _vertical(values: Sequence[float], ratios: Sequence[float]) -> alt.Y:
+def _vertical(values: Sequence[float], ratios: Sequence[float], title: str) -> alt.Y:
     axis = alt.Axis(values=list(ratios), format="~g", labelOverlap="greedy", labelSeparation=3)
     scale = alt.Scale(type="log", domain=list(axis_range([*values, *ratios])), nice=False)
-    return alt.Y("value:Q", scale=scale, axis=axis, title=Y_TITLE)
+    return alt.Y("value:Q", scale=scale, axis=axis, title=title)
 
 
 def _field(y: alt.Y, name: str) -> alt.Y:

@@ -93,7 +93,7 @@ FIGURES = {
         captions.sampling_caption,
     ),
     "ratios": Figure(
-        "achieved against nominal pruning ratio",
+        "achieved against nominal ratio",
         figures.ratio_figure,
         ratio_panels,
         captions.ratio_caption,

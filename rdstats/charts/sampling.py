@@ -11,6 +11,7 @@ import altair as alt
 import xarray as xr
 
 from rdstats._labelled import METHOD, RATIO, is_control
+from rdstats._words import words
 from rdstats.charts import marks
 from rdstats.charts.panel import (
     Panel,
@@ -65,11 +66,13 @@ def sampling_panels(data: xr.Dataset, *, by: str = METHOD) -> list[Panel]:
     records = records_of(data, _NAMES, bounds(("", "interval")))
     dims, by = cell_dims(data), check_by(data, by)
     names = marks.Names(dict.fromkeys(series(record, by) for record in records), data.attrs["methods"])
-    units = str(data.attrs["units"])
-    return [_panel(label, part, names, by, units) for label, part in group(records, dims, by).items()]
+    units, title = str(data.attrs["units"]), words(data.attrs).ratio
+    return [_panel(label, part, names, by, units, title) for label, part in group(records, dims, by).items()]
 
 
-def _panel(label: str, records: Sequence[Record], every: marks.Names, by: str, units: str) -> Panel:
+def _panel(
+    label: str, records: Sequence[Record], every: marks.Names, by: str, units: str, title: str
+) -> Panel:
     names = every.among(series(record, by) for record in records)
     ratios = marks.ratios(records)
     size = marks.roomy(ratios, names)
@@ -84,11 +87,11 @@ def _panel(label: str, records: Sequence[Record], every: marks.Names, by: str, u
     rows = [_row(record, x[series(record, by), ratio_of(record)], step, by) for record in known]
     frame = _frame(rows)
     rows = [_drawn(row, frame) for row in rows]
-    words = [LEGEND if any(row["value"] is not None for row in rows) else "hollow: raw"]
-    words += [WEAK] if any(row["weak"] for row in rows) else []
-    words += [POSSIBLE] if any(row["bound_lower"] is not None for row in rows) else []
+    told = [LEGEND if any(row["value"] is not None for row in rows) else "hollow: raw"]
+    told += [WEAK] if any(row["weak"] for row in rows) else []
+    told += [POSSIBLE] if any(row["bound_lower"] is not None for row in rows) else []
     style: dict[str, Any] = {"colour": every.colour(names), "shape": every.shape(names), "tooltip": _tooltips(units)}
-    return Panel(label, tuple(rows), _draw(label, rows, style, ratios, frame, room, size, words))
+    return Panel(label, tuple(rows), _draw(label, rows, style, marks.x_axis(ratios, title), frame, room, size, told))
 
 
 def _row(record: Record, x: float, step: float, by: str) -> Row:
@@ -135,10 +138,10 @@ def _drawn(row: Row, frame: View) -> Row:
 
 
 def _draw(
-    label: str, rows: list[Row], style: Mapping[str, Any], ratios: list[float], frame: View, room: float,
-    panel: tuple[float, float], words: list[str],
+    label: str, rows: list[Row], style: Mapping[str, Any], x: alt.X, frame: View, room: float,
+    panel: tuple[float, float], told: list[str],
 ) -> alt.LayerChart:  # fmt: skip
-    x, y = marks.x_axis(ratios), partial(marks.y_axis, frame=frame, title=Y_TITLE)
+    y = partial(marks.y_axis, frame=frame, title=Y_TITLE)
     colour, shape, tooltip = (style[name] for name in ("colour", "shape", "tooltip"))
     size = min(max((1.1 * room) ** 2, 22.0), 55.0)
     raw_x = alt.X("x_raw:Q", scale=x["scale"], axis=x["axis"], title=x["title"])
@@ -155,7 +158,7 @@ def _draw(
             raw.mark_text(text="?", fontSize=12, fontWeight="bold", dy=-11).transform_filter("datum.weak"),
             *marks.cells(estimated, x=x, y=y, room=room, **style),
         ],
-        label, words, width=panel[0], height=panel[1],
+        label, told, width=panel[0], height=panel[1],
     )  # fmt: skip
 
 
@@ -163,5 +166,5 @@ def _tooltips(units: str) -> list[alt.Tooltip]:
     numbers = {"raw": "raw slope", "value": "corrected slope", "lower": "interval from", "upper": "to",
                "bound_lower": "possible from", "bound_upper": "possible to", "strength": "strength of the test set",
                "reliability": "reliability"}  # fmt: skip
-    words = {"n": units, "estimator": "estimator", "verdict": "raw slope against 1"}
-    return marks.tooltips({"series": "series", "ratio": "ratio"}, numbers, words)
+    texts = {"n": units, "estimator": "estimator", "verdict": "raw slope against 1"}
+    return marks.tooltips({"series": "series", "ratio": "ratio"}, numbers, texts)

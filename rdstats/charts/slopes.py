@@ -9,6 +9,7 @@ import altair as alt
 import xarray as xr
 
 from rdstats._labelled import METHOD, RATIO
+from rdstats._words import words
 from rdstats.charts import marks, reference
 from rdstats.charts.panel import (
     Panel,
@@ -59,20 +60,21 @@ def slope_panels(data: xr.Dataset, *, by: str = METHOD) -> list[Panel]:
     dims, by = cell_dims(data), check_by(data, by)
     shown = [record for record in records if by == METHOD or not reference.is_controls(record)]
     names = marks.Names(dict.fromkeys(series(record, by) for record in shown), data.attrs["methods"])
-    return [_panel(label, part, names, by) for label, part in marks.with_controls(records, dims, by).items()]
+    title = words(data.attrs).ratio
+    return [_panel(label, part, names, by, title) for label, part in marks.with_controls(records, dims, by).items()]
 
 
-def _panel(label: str, records: Sequence[Record], every: marks.Names, by: str) -> Panel:
+def _panel(label: str, records: Sequence[Record], every: marks.Names, by: str, title: str) -> Panel:
     planned = [record for record in records if not reference.is_controls(record)]
     names = every.among(series(record, by) for record in planned)
     controls = [record for record in records if reference.is_controls(record) and record["mean"] is not None]
     grey = [reference.control_row(record, by) for record in controls]
-    x = positions([ratio_of(record) for record in planned], names)
-    rows = [_row(record, x, by) for record in planned if record["mean"] is not None]
+    places = positions([ratio_of(record) for record in planned], names)
+    rows = [_row(record, places, by) for record in planned if record["mean"] is not None]
     frame = _frame(rows, grey)
     rows = place(rows, frame)
-    ratios = marks.ratios(planned)
-    return Panel(label, (*grey, *rows), _draw(label, rows, grey, every, names, ratios, frame))
+    x, room = marks.x_axis(marks.ratios(planned), title), pixels(marks.ratios(planned), len(names), marks.WIDTH)
+    return Panel(label, (*grey, *rows), _draw(label, rows, grey, every, names, x, room, frame))
 
 
 def _row(record: Record, x: dict[tuple[str, float], float], by: str) -> Row:
@@ -93,13 +95,13 @@ def _frame(rows: Sequence[Row], grey: Sequence[Row]) -> View:
 
 
 def _draw(
-    label: str, rows: list[Row], grey: list[Row], every: marks.Names, names: list[str], ratios: list[float], frame: View
-) -> alt.LayerChart:
+    label: str, rows: list[Row], grey: list[Row], every: marks.Names, names: list[str], x: alt.X, room: float,
+    frame: View,
+) -> alt.LayerChart:  # fmt: skip
     expected = reference.expected_rows(rows, frame)
     extra = reference.legend(grey, expected, every)
     colour, shape = every.colour(names, extra), every.shape(names, extra)
-    x, y = marks.x_axis(ratios), partial(marks.y_axis, frame=frame, title=Y_TITLE)
-    room = pixels(ratios, len(names), marks.WIDTH)
+    y = partial(marks.y_axis, frame=frame, title=Y_TITLE)
     layers = [
         *reference.control_layers(grey, colour, y, frame),
         *marks.level_line(1.0, "slope 1", y),

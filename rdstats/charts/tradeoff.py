@@ -9,13 +9,13 @@ import altair as alt
 import xarray as xr
 
 from rdstats._labelled import METHOD, RATIO
+from rdstats._words import words
 from rdstats.charts import marks, matrix, theme
 from rdstats.charts.panel import Panel, Row, View, cell_dims, check_by, ratio_of, records_of, text
 from rdstats.records import Record
 
 ACCURACY, SLOPE, CONTROL = "accuracy (left axis)", "slope alpha (right axis)", "control"
 WIDTH, HEIGHT = 320, 230
-X_TITLE = "pruning ratio (1: before compression)"
 _COLOURS = {ACCURACY: theme.GAIN, SLOPE: theme.LOSS}
 _SHAPES = {ACCURACY: "circle", SLOPE: "square"}
 _DASHES = {ACCURACY: [1, 0], SLOPE: [6, 3]}
@@ -55,13 +55,14 @@ def tradeoff_panels(data: xr.Dataset, *, by: str = METHOD) -> list[Panel]:
     dims, by = cell_dims(data), check_by(data, by)
     places = matrix.places(records, dims, by)
     several = len({row for row, _ in places}) > 1
-    return [
-        _panel(at, part, matrix.own_control(part[0], records, dims), several)  # one at most: controls have one ratio
+    title = f"{words(data.attrs).act} ratio (1: before compression)"
+    return [  # of controls one at most: they have one ratio
+        _panel(at, part, matrix.own_control(part[0], records, dims), several, title)
         for at, part in places.items()
     ]
 
 
-def _panel(at: matrix.Place, part: Sequence[Record], controls: Sequence[Record], several: bool) -> Panel:
+def _panel(at: matrix.Place, part: Sequence[Record], controls: Sequence[Record], several: bool, title: str) -> Panel:
     label = matrix.label_of(at)
     known = [record for record in part if record["accuracy"] is not None]
     dense = next((record for record in known if record["accuracy_dense"] is not None), None)
@@ -73,8 +74,8 @@ def _panel(at: matrix.Place, part: Sequence[Record], controls: Sequence[Record],
     frames = {name: _frame([row for row in (*before, *after, *grey) if row["series"] in lines[name]], middle[name])
               for name in middle}  # fmt: skip
     rows = [_drawn(row, frames[row["series"]]) for row in (*before, *after)]
-    ratios = [1.0, *marks.ratios(part)]
-    return Panel(label, (*grey, *rows), _draw(label, rows, grey, ratios, frames), at if several else None)
+    x = marks.x_axis([1.0, *marks.ratios(part)], title)
+    return Panel(label, (*grey, *rows), _draw(label, rows, grey, x, frames), at if several else None)
 
 
 def _control(record: Record) -> Row:
@@ -131,9 +132,9 @@ def _drawn(row: Row, frame: View) -> Row:
 
 
 def _draw(
-    label: str, rows: Sequence[Row], grey: Sequence[Row], ratios: Sequence[float], frames: dict[str, View]
+    label: str, rows: Sequence[Row], grey: Sequence[Row], x: alt.X, frames: dict[str, View]
 ) -> alt.LayerChart:
-    sides = [_side(name, [row for row in rows if row["series"] == name], ratios, frames[name]) for name in frames]
+    sides = [_side(name, [row for row in rows if row["series"] == name], x, frames[name]) for name in frames]
     middle = (frames[SLOPE].low + frames[SLOPE].high) / 2
     control = [{"y": row["value"], "text": CONTROL} for row in grey if not row["collapsed"]]
     line = alt.Chart(marks.data([{"y": middle, "text": "no change"}])).encode(y=_vertical("y", SLOPE, frames[SLOPE]))
@@ -168,9 +169,8 @@ def _vertical(field: str, name: str, frame: View) -> alt.Y:
 _TITLES = {ACCURACY: "mean accuracy (solid line; share of test images)", SLOPE: "mean slope alpha (dashed line)"}
 
 
-def _side(name: str, rows: Sequence[Row], ratios: Sequence[float], frame: View) -> list[alt.Chart]:
+def _side(name: str, rows: Sequence[Row], x: alt.X, frame: View) -> list[alt.Chart]:
     """Return the line of one axis: means, standard errors, collapsed cells."""
-    x = marks.x_axis(ratios, X_TITLE)
     colour, shape = marks.scales({n: (_COLOURS[n], _SHAPES[n]) for n in _COLOURS})
     base = alt.Chart(marks.data(rows)).encode(x=x, color=colour)
     y = _vertical("y", name, frame)

@@ -10,13 +10,14 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rdstats._words import words
 from rdstats.analysis import Analysis
 from rdstats.array.control import CLAIMS
 from rdstats.comparison.inputs import COMPRESSED
 from rdstats.comparison.quantities import ALLOWED, Quantity
 from rdstats.records import Record, control_records
 from rdstats.report.finding import MIN_SEEDS, reason_undecided
-from rdstats.report.losers import Change, largest
+from rdstats.report.losers import Change, judged, largest
 from rdstats.report.phrases import join, plural
 from rdstats.report.view import reason_text
 from rdstats.tables.table import interval, name_of, number
@@ -70,26 +71,9 @@ def _accuracy(found: Mapping[str, Quantity]) -> str:
     )
 
 
-def sure_changes(classes: Sequence[Record], level: float) -> list[Change]:
-    """Return the change of every class; sure where chance is excluded as a reason.
-
-    That is McNemar's p, corrected by Holm over the classes, below 1 - level, or, where it is not known which images
-    both models get right or there are several pairs, a simultaneous interval that excludes 0.
-    """
-    changes = []
-    for record in classes:
-        if record["change"] is None:
-            continue
-        tested = record["p_corrected"]
-        beyond = record["lower"] is not None and (record["lower"] > 0 or record["upper"] < 0)
-        sure = tested < 1 - level if tested is not None else beyond and record["reason"] in (None, "")
-        changes.append(Change(record, record["change"], bool(sure)))
-    return changes
-
-
 def class_sentence(classes: Sequence[Record], found: Mapping[str, Quantity], level: float) -> str:
     """Return which classes lose and win beyond chance, the largest changes first."""
-    changes = sure_changes(classes, level)
+    changes = judged(classes, level)
     if not changes:
         return ""
     losers, winners = largest(changes)
@@ -158,7 +142,7 @@ def _claim(analysis: Analysis, several: bool, found: Mapping[str, Quantity]) -> 
     own = [record for record in control_records(analysis) if record["method"] == COMPRESSED]
     if not own:
         return (
-            "No control (the same fine-tuning without compression) was given, so no claim about compression is made; a "
+            f"No control ({words(analysis.counts.attrs).without}) was given, so no claim about compression is made; a "
             "slope below 1 may come from re-training alone."
         )
     record = own[0]

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from rdstats._labelled import CLASS, SEED
+from rdstats._labelled import CLASS
+from rdstats._pair_classes import pair_class_changes
 from rdstats.analysis import Analysis
 from rdstats.classes import per_class
 from rdstats.figures.common import MAX_MARKS, figure
@@ -29,7 +30,8 @@ def class_figure(analysis: Analysis) -> xr.Dataset:
 
     A class loses or wins where the interval of its change (`rdstats.per_class`, simultaneous over the classes
     of a cell) excludes 0; with one seed and recall where McNemar's test (`rdstats.class_changes`, Holm over the
-    classes) rejects at 1 - level, given the cube has what that needs; else it is undecided.
+    classes) rejects at 1 - level, or, given two matrices alone, where the interval over test images
+    (`rdstats.recall_changes`) excludes 0; else it is undecided.
 
     Returns
     -------
@@ -47,9 +49,11 @@ def class_figure(analysis: Analysis) -> xr.Dataset:
     counts, attrs = entering_counts(analysis), analysis.summary.attrs
     result = per_class(counts, attrs["measure"], attrs["reference"], level=attrs["level"])
     there = result["change"].notnull()
-    if analysis.changes is not None and attrs["measure"] == "recall":
-        tested = analysis.changes["p_corrected"]
-        result["p_corrected"] = tested.isel({SEED: 0}, drop=True) if SEED in tested.dims else tested
+    pairs = pair_class_changes(analysis) if attrs["measure"] == "recall" else None
+    if pairs is not None and "p_corrected" in pairs:
+        result["p_corrected"] = pairs["p_corrected"]
+    elif pairs is not None:
+        result["interval"], result["reason"] = pairs["interval"].where(there), xr.full_like(result["reason"], "")
     result["direction"] = _directions(result, analysis).where(there, "")
     result["named"] = _named(result["change"], result["direction"] != "undecided") & there
     result["class_name"] = named_classes(counts)
@@ -57,12 +61,13 @@ def class_figure(analysis: Analysis) -> xr.Dataset:
     for name, word in (("n_losing", "loses"), ("n_winning", "wins")):
         result[name] = (result["direction"] == word).sum(CLASS)
     result["collapsed"] = collapsed(analysis.summary)
+    units = {} if pairs is None else {"units": "test images"}
     n_marks = int(there.sum())
     if n_marks <= MAX_MARKS:
-        return figure(result, analysis, _NAMES)
+        return figure(result, analysis, _NAMES, **units)
     result["others"] = _others(result, there & ~result["named"])
     text = f"other classes as a band of their quartiles: {n_marks:,} lines are too many to draw"
-    return figure(result, analysis, (*_NAMES, "others"), summary=text)
+    return figure(result, analysis, (*_NAMES, "others"), summary=text, **units)
 
 
 def _directions(result: xr.Dataset, analysis: Analysis) -> xr.DataArray:

@@ -21,7 +21,8 @@ def figure(data: xr.Dataset, analysis: Analysis, names: Sequence[str], **attrs: 
     -------
     Dataset with variables `names` (those that `data` has) and ``planned``, which cells the grid has.  Attributes:
     ``measure``; ``level``, the family-wise one; ``conditional_on``; ``methods``, all of the cube in its order, so
-    that every chart gives a method one colour; and `attrs`.
+    that every chart gives a method one colour; ``source`` of the cube, which decides on the words
+    (`rdstats._words`); and `attrs`.
     """
     result = data[[name for name in names if name in data]]
     there = planned(analysis.slopes)
@@ -32,6 +33,7 @@ def figure(data: xr.Dataset, analysis: Analysis, names: Sequence[str], **attrs: 
         "level": analysis.summary.attrs["level"],
         "conditional_on": analysis.summary.attrs["conditional_on"],
         "methods": method_names(analysis),
+        "source": str(analysis.counts.attrs.get("source") or ""),
     }
     return result.assign(planned=there).assign_attrs({**common, **attrs})
 

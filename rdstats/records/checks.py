@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rdstats._entering import entering_counts
 from rdstats._labelled import SEED, family_size, planned
+from rdstats._pair_classes import pair_class_changes
 from rdstats.analysis import Analysis
 from rdstats.instrumented import instrumented_slopes, retrain_null
 from rdstats.records.cells import Record, bounds, cell_records, member_labels, plain
@@ -21,6 +22,7 @@ _PAIR = (
     "bound_lower", "bound_upper",
 )  # fmt: skip
 _CHANGE = ("class_name", "recall_dense", "recall", "only_before", "only_after", "p", "p_corrected", "reason")
+_PAIR_CLASS = ("class_name", "recall_dense", "recall", "change", "lower", "upper", "p_corrected", "reason")
 _INSTRUMENTED = ("estimate", "se", "n", "lower", "upper", "strength", "k", "reason")
 _RETRAIN = ("mean", "sd", "n", "min", "max")
 _POSTERIOR = (
@@ -77,6 +79,21 @@ def change_records(analysis: Analysis) -> list[Record]:
     if "class_name" in analysis.counts:
         found = found.assign(class_name=analysis.counts["class_name"])
     return cell_records(found, _CHANGE, there=found["p"].notnull(), like="p")
+
+
+def pair_class_records(analysis: Analysis) -> list[Record]:
+    """Return one record a network and class, for a cube of single pairs: the change of recall with its interval.
+
+    The intervals are over test images, simultaneous over the classes (`rdstats.recall_changes`); McNemar's
+    ``p_corrected`` stands beside them, None where it is not known which images both networks get right.
+    """
+    found = pair_class_changes(analysis)
+    if found is None:
+        return []
+    if "class_name" in analysis.counts:
+        found = found.assign(class_name=analysis.counts["class_name"])
+    there = found["change"].notnull()
+    return cell_records(found, _PAIR_CLASS, there=there, ends=bounds(("", "interval")), like="change")
 
 
 def instrumented_records(analysis: Analysis) -> list[Record]:

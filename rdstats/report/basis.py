@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from rdstats._labelled import SEED, is_control
 from rdstats._text import visible
+from rdstats._words import Words, words
 from rdstats.analysis import Analysis
 from rdstats.array.control import CLAIMS
 from rdstats.records import Record
@@ -14,29 +15,30 @@ from rdstats.report.phrases import method_of, place_of, range_text, span
 COLLAPSED = CLAIMS[0]
 
 
-def slopes_sentence(records: Sequence[Record]) -> str:
+def slopes_sentence(analysis: Analysis, records: Sequence[Record]) -> str:
     """Return the range of mean slopes beside the expected ones and the control's; collapsed cells left out.
 
     It ends with what a slope below 1 can show here.
     """
-    pruned = [record for record in records if not is_control(method_of(record))]
-    sound = [record for record in pruned if not str(record["verdict"]).startswith(COLLAPSED)]
+    own = words(analysis.counts.attrs)
+    compressed = [record for record in records if not is_control(method_of(record))]
+    sound = [record for record in compressed if not str(record["verdict"]).startswith(COLLAPSED)]
     slopes = range_text(record["mean"] for record in sound)
     if not slopes:
         return ""
     expected = range_text(record["expected"] for record in sound if record["mean"] is not None)
     beside = f" ({expected} expected from accuracy alone)" if expected else ""
-    return f"Mean slopes after pruning: {slopes}{beside}{_control_part(control_slopes(records))}"
+    return f"Mean slopes after {own.act}: {slopes}{beside}{_control_part(control_slopes(records), own)}"
 
 
-def _control_part(means: Sequence[float]) -> str:
+def _control_part(means: Sequence[float], own: Words) -> str:
     no_evidence = "no evidence of a corrective effect"
     if not means:
-        return f". A slope below 1 may come from fine-tuning alone and is by itself {no_evidence}."
+        return f". A slope below 1 may come from {own.training} alone and is by itself {no_evidence}."
     text = f"; the control's: {range_text(means)}"
     if min(means) >= 1:
         return f"{text}."
-    return f"{text}, so slopes below 1 occur without pruning too: by themselves {no_evidence}."
+    return f"{text}, so slopes below 1 occur without {own.act} too: by themselves {no_evidence}."
 
 
 def control_slopes(records: Sequence[Record]) -> list[float]:

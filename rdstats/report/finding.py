@@ -6,6 +6,8 @@ a slope above or below 1:
 1. what intensified: cells whose claim is "intensified";
 2. what did not: "de-intensified" and "practically none";
 3. what is undecided and why; cells that collapsed, have no result or no control.
+
+Of one pair of models the classes that lose and win come first: those are about these models on other test images.
 """
 
 from __future__ import annotations
@@ -15,13 +17,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from rdstats._labelled import is_control
+from rdstats._words import words
 from rdstats.analysis import Analysis
 from rdstats.array.control import CLAIMS
 from rdstats.control import NOT_CHECKED, NOT_SUPPORTED, controlled_methods
 from rdstats.records import Record, control_records, slope_records
 from rdstats.report.basis import basis_sentence, control_slopes, family_sentence, slopes_sentence
+from rdstats.report.losers import pair_sentence
 from rdstats.report.phrases import all_text, cell_phrase, cells_phrase, join, method_of, plural, range_text
-from rdstats.tables.table import interval, number
+from rdstats.tables.table import interval, number, single
 
 MIN_SEEDS = 5
 COLLAPSED, NONE, UP, DOWN, CHANGED, UNDECIDED = CLAIMS
@@ -39,33 +43,38 @@ class Finding:
     unchanged : what did not: where differences shrank, or where the effect is shown to be practically none.
     undecided : what is undecided and why, and where nothing can be said.
     basis : slopes beside what accuracy and the control alone give, seeds, test images.
+    classes : of one pair of models, which classes lose and win; empty for anything else.
     """
 
     intensified: str
     unchanged: str
     undecided: str
     basis: str
+    classes: str = ""
 
     @property
-    def sentences(self) -> tuple[str, str, str]:
-        """The three sentences in order."""
-        return self.intensified, self.unchanged, self.undecided
+    def sentences(self) -> tuple[str, ...]:
+        """The sentences in order: what one pair of models shows first, then the three on claims."""
+        three = self.intensified, self.unchanged, self.undecided
+        return (self.classes, *three) if self.classes else three
 
 
 def findings(analysis: Analysis) -> Finding:
-    """Return what the analysis found, in three sentences and a line on what they rest on.
+    """Return what the analysis found, in three sentences (four of one pair) and a line on what they rest on.
 
     Parameters
     ----------
     analysis : result of `rdstats.analyze`.
     """
     records, slopes = control_records(analysis), slope_records(analysis)
-    basis = [slopes_sentence(slopes), basis_sentence(analysis, records or slopes), family_sentence(analysis, records)]
-    three = _nothing(slopes) or _without_control(analysis, records, slopes) or _few_seeds(records) or (
+    basis = [slopes_sentence(analysis, slopes), basis_sentence(analysis, records or slopes)]
+    basis.append(family_sentence(analysis, records))
+    three = _nothing(analysis, slopes) or _without_control(analysis, records, slopes)
+    three = three or _few_seeds(analysis, records) or (
         intensified_sentence(analysis, records, slopes), unchanged_sentence(analysis, records, slopes),
         undecided_sentence(records, slopes),
     )  # fmt: skip
-    return Finding(*three, " ".join(part for part in basis if part))
+    return Finding(*three, " ".join(part for part in basis if part), pair_sentence(analysis))
 
 
 def finding(analysis: Analysis) -> str:
@@ -92,34 +101,35 @@ def claimed(word: str) -> Callable[[Record], bool]:
 def intensified_sentence(analysis: Analysis, records: Sequence[Record], slopes: Sequence[Record]) -> str:
     """Return which cells intensified, the clearest of them with its numbers."""
     controls = ", ".join(dict.fromkeys(str(record["control"]) for record in records))
-    opening = f"Compared with the same fine-tuning without pruning (control: {controls})"
+    own = words(analysis.counts.attrs)
+    opening = f"Compared with {own.without} (control: {controls})"
     differences = f"differences in {analysis.slopes.attrs['measure']} between classes"
     found = [record for record in records if word_of(record) == UP]
     if not found:
         where = f"in none of the {plural(len(records), 'comparison')}" if len(records) > 1 else "not"
-        return f"{opening}, it is {where} shown that pruning intensified {differences}."
-    what = f"pruning intensified {differences} {_in(found, records, UP)}"
+        return f"{opening}, it is {where} shown that {own.act} intensified {differences}."
+    what = f"{own.act} intensified {differences} {_in(found, records, UP)}"
     return f"{opening}, {what}; {_clearest(analysis, found, records, slopes)}{_unchecked(found)}."
 
 
 def unchanged_sentence(analysis: Analysis, records: Sequence[Record], slopes: Sequence[Record]) -> str:
-    """Return where differences shrank, and where the effect of pruning is shown to be practically none."""
-    clauses = []
+    """Return where differences shrank, and where the effect is shown to be practically none."""
+    act, clauses = words(analysis.counts.attrs).act, []
     if found := [record for record in records if word_of(record) == DOWN]:
         clauses.append(
-            f"pruning de-intensified these differences {_in(found, records, DOWN)}; "
+            f"{act} de-intensified these differences {_in(found, records, DOWN)}; "
             f"{_clearest(analysis, found, records, slopes)}{_unchecked(found)}"
         )
     margin = f"{_margin(analysis):g}"
     if found := [record for record in records if word_of(record) == NONE]:
         largest = max(found, key=lambda record: abs(record["mean"]))
         clauses.append(
-            f"the effect of pruning is practically none (the slope differs by less than {margin}) "
+            f"the effect of {act} is practically none (the slope differs by less than {margin}) "
             f"{_in(found, records, NONE)}, the largest difference among them being "
             f"{number(largest['mean'])} for {cell_phrase(largest, records)}"
         )
     text = "; ".join(clauses) or (
-        "nowhere is it shown that pruning de-intensified these differences, or that it had practically no effect "
+        f"nowhere is it shown that {act} de-intensified these differences, or that it had practically no effect "
         f"(slope within {margin} of the control's)"
     )
     return f"{text[0].upper()}{text[1:]}."
@@ -228,7 +238,7 @@ def _margin(analysis: Analysis) -> float:
 
 
 def _uncontrolled(records: Sequence[Record], slopes: Sequence[Record]) -> str:
-    """Return which methods lack the control of their own fine-tuning recipe."""
+    """Return which methods lack the control of their own recipe."""
     compared = set(map(method_of, records))
     methods = dict.fromkeys(map(method_of, slopes))
     alone = [method for method in methods if method not in compared and not is_control(method)]
@@ -237,14 +247,15 @@ def _uncontrolled(records: Sequence[Record], slopes: Sequence[Record]) -> str:
     return f"No claim is made for {join(alone)}: the cube has no control for {'it' if len(alone) == 1 else 'them'}."
 
 
-def _nothing(slopes: Sequence[Record]) -> tuple[str, str, str] | None:
+def _nothing(analysis: Analysis, slopes: Sequence[Record]) -> tuple[str, str, str] | None:
     """Return why there is nothing to say: no slope at all, or the control alone."""
-    nothing = "Nothing is shown to be unchanged, either.", "Everything about pruning is undecided."
+    own = words(analysis.counts.attrs)
+    nothing = "Nothing is shown to be unchanged, either.", f"Everything about {own.act} is undecided."
     if all(record["mean"] is None for record in slopes):
-        return "No network of the cube has a slope, so there is nothing to say about pruning.", *nothing
+        return f"No network of the cube has a slope, so there is nothing to say about {own.act}.", *nothing
     if all(is_control(method_of(record)) for record in slopes):
         means = range_text(control_slopes(slopes))
-        first = f"The cube holds the control alone (mean slope {means}): nothing was pruned, so no claim is made."
+        first = f"The cube holds the control alone (mean slope {means}): nothing was {own.done}, so no claim is made."
         return first, *nothing
     return None
 
@@ -254,29 +265,34 @@ def _without_control(
 ) -> tuple[str, str, str] | None:
     if records:
         return None
+    own = words(analysis.counts.attrs)
     there = bool(controlled_methods(analysis.slopes))
-    why = "The control is not in use here, as was asked" if there else "There is no control here"
-    pruned = [record for record in slopes if not is_control(method_of(record))]
-    n = sum(str(record["verdict"]).startswith(COLLAPSED) for record in pruned)
+    unused = "The control is of one training run only" if single(analysis) else (
+        "The control is not in use here, as was asked"
+    )  # fmt: skip
+    why = unused if there else "There is no control here"
+    compressed = [record for record in slopes if not is_control(method_of(record))]
+    n = sum(str(record["verdict"]).startswith(COLLAPSED) for record in compressed)
     gone = f" Networks collapsed (no classifiers any more) in {plural(n, 'cell')} of the grid." if n else ""
     return (
-        f"{why} (the same fine-tuning without pruning), so no claim about pruning is made.",
+        f"{why} ({own.without}), so no claim about {own.act} is made.",
         "Nothing is shown to be unchanged, either: the slopes are descriptive.",
-        f"Everything about pruning is undecided.{gone}",
+        f"Everything about {own.act} is undecided.{gone}",
     )
 
 
-def _few_seeds(records: Sequence[Record]) -> tuple[str, str, str] | None:
+def _few_seeds(analysis: Analysis, records: Sequence[Record]) -> tuple[str, str, str] | None:
     """Return that no claim is made, and where networks collapsed, which needs no inference."""
+    own = words(analysis.counts.attrs)
     n = max((record["n"] or 0 for record in records), default=0)
     if n >= MIN_SEEDS or any(record["control_collapsed"] for record in records):
         return None
     if not n and any(word_of(record) == UNDECIDED for record in records):
-        first = "The control (the same fine-tuning without pruning) has no result, so no claim is made."
+        first = f"The control ({own.without}) has no result, so no claim is made."
         return first, "Nothing is shown to be unchanged, either.", "Everything is undecided: the control has no result."
     first = (
-        f"Too few seeds ({n}; {MIN_SEEDS} are needed) to compare pruning with the same fine-tuning without "
-        "it (the control), so no claim is made."
+        f"Too few seeds ({n}; {MIN_SEEDS} are needed) to compare {own.act} with {own.alike} without it "
+        "(the control), so no claim is made."
     )
     gone = cells_phrase(records, claimed(COLLAPSED))
     third = "Everything else is undecided" if gone else "Everything is undecided"

@@ -10,6 +10,7 @@ import xarray as xr
 
 from rdstats._labelled import RATIO
 from rdstats._version import __version__
+from rdstats._words import words
 from rdstats.analysis import Analysis
 from rdstats.report.checks import checks, ratios_differ, skipped_families
 from rdstats.report.citation import bibtex
@@ -88,6 +89,7 @@ def _context(analysis: Analysis) -> dict[str, Any]:
         "name": str(analysis.counts.attrs.get("grid_name") or ""),
         "measure": analysis.slopes.attrs["measure"],
         "margin": analysis.margin,
+        "words": words(analysis.counts.attrs),
         "finding": findings(analysis),
         "glossary": glossary(analysis),
         "sceptic": sceptic_sentences(analysis),

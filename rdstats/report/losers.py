@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rdstats._labelled import METHOD, RATIO, is_control
+from rdstats._words import words
 from rdstats.analysis import Analysis
-from rdstats.records import Record, change_records, class_records, slope_records
+from rdstats.records import Record, class_records, pair_class_records, slope_records
 from rdstats.report.phrases import join
-from rdstats.tables.table import Column, Table, between, build, label, name_of, num, probability
+from rdstats.tables.table import Column, Table, between, build, label, name_of, num, percent, probability, single
 
 Place = tuple[str, ...]
 
@@ -29,23 +30,29 @@ class Change:
 def class_changes(analysis: Analysis) -> list[Change]:
     """Return the change of every class of every cell.
 
-    Sure where its interval excludes 0 (simultaneous over the classes of the cell); for a cube of single pairs
-    where McNemar's p, corrected by Holm over the classes, is below 1 - level.  None where a cube can say neither.
+    None where a cube can say nothing of chance, see `judged`; single pairs have intervals over test images
+    (`rdstats.recall_changes`).
     """
-    if analysis.changes is not None:
-        limit = 1 - analysis.summary.attrs["level"]
-        return [
-            Change(
-                r | {"change": r["recall"] - r["recall_dense"]},
-                r["recall"] - r["recall_dense"],
-                r["p_corrected"] < limit,
-            )
-            for r in change_records(analysis)
-        ]
-    records = [record for record in class_records(analysis) if record["change"] is not None]
-    if all(record["lower"] is None for record in records):
-        return []
-    return [Change(r, r["change"], not r["reason"] and (r["lower"] > 0 or r["upper"] < 0)) for r in records]
+    records = pair_class_records(analysis) if single(analysis) else class_records(analysis)
+    changes = judged(records, float(analysis.summary.attrs["level"]))
+    return changes if any(change.record["lower"] is not None for change in changes) else []
+
+
+def judged(records: Sequence[Record], level: float) -> list[Change]:
+    """Return the change of every class; sure where chance is excluded as a reason.
+
+    That is McNemar's p, corrected by Holm over the classes, below 1 - level, or, where it is not known which images
+    both models get right or there are several pairs, a simultaneous interval that excludes 0.
+    """
+    changes = []
+    for record in records:
+        if record["change"] is None:
+            continue
+        tested = record.get("p_corrected")
+        beyond = record["lower"] is not None and (record["lower"] > 0 or record["upper"] < 0)
+        sure = tested < 1 - level if tested is not None else beyond and record["reason"] in (None, "")
+        changes.append(Change(record, record["change"], bool(sure)))
+    return changes
 
 
 def largest(changes: Sequence[Change]) -> tuple[list[Change], list[Change]]:
@@ -82,6 +89,40 @@ def column_sentences(analysis: Analysis, changes: Sequence[Change]) -> list[tupl
     return [(column, _column_sentence(cells, slopes)) for column, cells in columns(changes).items()]
 
 
+def pair_sentence(analysis: Analysis) -> str:
+    """Return which classes of one pair of models lose and win, and by which rule; empty for anything else.
+
+    Empty, too, where a model is no classifier any more, which the finding says.
+    """
+    if not single(analysis):
+        return ""
+    changes = [change for change in class_changes(analysis) if not is_control(change.record.get(METHOD, ""))]
+    cells = {_cell(change.record, "class_name") for change in changes}
+    gone = {_cell(r, "mean") for r in slope_records(analysis) if str(r["verdict"]).startswith("collapsed")}
+    if len(cells) != 1 or cells & gone:
+        return ""
+    ((_, told),) = column_sentences(analysis, changes)
+    return (
+        f"On these test images: {told[0].lower()}{told[1:]} Decided by {_rule(analysis, changes)}; another training "
+        "run may change other classes."
+    )
+
+
+def _tested(changes: Sequence[Change]) -> bool:
+    """Return whether it is McNemar's test that decides."""
+    return any(change.record.get("p_corrected") is not None for change in changes)
+
+
+def _rule(analysis: Analysis, changes: Sequence[Change]) -> str:
+    """Return what excludes chance."""
+    if _tested(changes):
+        return "McNemar's test, corrected by Holm over the classes"
+    units = "paired t intervals over training runs"
+    if single(analysis):
+        units = "intervals over test images, whatever images both models get right"
+    return f"{units}, simultaneous at {percent(analysis.summary.attrs['level'])} over the classes"
+
+
 def _column_sentence(cells: Mapping[str, list[Change]], slopes: Mapping[Place, Record]) -> str:
     own = {ratio: slopes.get(_cell(changes[0].record, "class_name")) for ratio, changes in cells.items()}
     gone = [ratio for ratio, record in own.items() if record and str(record["verdict"]).startswith("collapsed")]
@@ -100,7 +141,9 @@ def _column_sentence(cells: Mapping[str, list[Change]], slopes: Mapping[Place, R
             groups.setdefault(_counts(cells[ratio]), []).append(ratio)
     parts += [_told(_at(ratios, cells), f"{counts}.") for counts, ratios in groups.items()]
     if quiet:
-        parts.append(_told(_at(quiet, cells), "no class's change is beyond its interval."))
+        tested = any(_tested(cells[ratio]) for ratio in quiet)
+        beyond = "chance" if tested else "its interval"
+        parts.append(_told(_at(quiet, cells), f"no class's change is beyond {beyond}."))
     if gone:
         parts.append(_told(_at(gone, cells), "the networks collapsed."))
     return " ".join(parts)
@@ -187,24 +230,19 @@ def changed_tables(analysis: Analysis, changes: Sequence[Change]) -> list[Table]
             shown += [*losers[:MOST], *reversed(winners[:MOST])]
     if not shown:
         return []
-    single = analysis.changes is not None
-    measure = "recall" if single else analysis.slopes.attrs["measure"]
-    before, after = ("recall_dense", "recall") if single else ("score_dense", "score")
-    level = 100 * analysis.summary.attrs["level"]
-    more = [probability("p corrected", "p_corrected")] if single else [between("interval")]
+    what, pairs = words(analysis.counts.attrs), single(analysis)
+    measure = "recall" if pairs else analysis.slopes.attrs["measure"]
+    before, after = ("recall_dense", "recall") if pairs else ("score_dense", "score")
+    more = [probability("p corrected", "p_corrected")] if _tested(changes) else [between("interval")]
     table = [
         num("before", before), num("after", after), num("change", "change"), *more,
         Column("direction", lambda record: "loses" if record["change"] < 0 else "wins"),
     ]  # fmt: skip
-    rule = (
-        "McNemar's test, corrected by Holm over the classes of a cell"
-        if single
-        else f"paired t intervals over training runs, simultaneous at {level:.6g}% over the classes of a cell"
-    )
     caption = (
         f"{measure.capitalize()} of a class before and after compression and its change, up to {MOST} losers and "
-        f"{MOST} winners of a cell, only those beyond chance: {rule}. A change holds everything that happened between "
-        "the two: pruning, fine-tuning, and the loss of accuracy that all classes share."
+        f"{MOST} winners of a cell, only those beyond chance: {_rule(analysis, changes)} of a cell. A change holds "
+        f"everything that happened between the two: {what.act}, {what.training}, and the loss of accuracy that all "
+        "classes share."
     )
     dims = [*_dims(changes), "class"]
     return build("Classes that lose or win", [change.record for change in shown], dims, table, caption)

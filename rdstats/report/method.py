@@ -7,6 +7,7 @@ from typing import Any
 
 from rdstats._labelled import METHOD, RATIO, SEED, is_control
 from rdstats._version import __version__
+from rdstats._words import Words, words
 from rdstats.analysis import Analysis, FamilyResult
 from rdstats.degeneracy import RULES
 from rdstats.records import control_records, sampling_records
@@ -45,7 +46,7 @@ def _training(analysis: Analysis) -> str:
     training = _used(json_object(attrs.get("grid")))
     parts = [_what(analysis)]
     if isinstance(training, Mapping) and training:
-        parts += _recipes(training)
+        parts += _recipes(training, words(attrs))
     else:
         parts.append(
             "How the networks were trained is not recorded in the cube and has to be described from elsewhere."
@@ -117,10 +118,10 @@ def _what(analysis: Analysis) -> str:
     text += f" ({where})" if where else ""
     if METHOD in analysis.summary.coords:
         names = [str(name) for name in analysis.summary[METHOD].values.tolist()]
-        pruned = [f"{name}{_described(name)}" for name in names if not is_control(name)]
-        text += f" were compressed by {join(pruned)}" if pruned else " were trained"
+        compressed = [f"{name}{_described(name)}" for name in names if not is_control(name)]
+        text += f" were compressed by {join(compressed)}" if compressed else " were trained"
         controls = [name for name in names if is_control(name)]
-        text += f"; control: {join(controls)} (the same fine-tuning, nothing pruned)" if controls else ""
+        text += f"; control: {join(controls)} ({words(analysis.counts.attrs).control})" if controls else ""
     else:
         text += " were compared before and after compression"
     if RATIO in analysis.summary.coords:
@@ -132,23 +133,23 @@ def _what(analysis: Analysis) -> str:
 def _described(name: str) -> str:
     criterion, _, match = name.partition("@")
     base, sign, variant = criterion.partition("-")
-    words = METHODS.get(criterion, "")
-    if not words and (words := METHODS.get(base, "")):
-        words += f", {variant.replace('-', ' ')}" if sign else ""
-    parts = [words, f"with as many weights as {match} keeps" if match else ""]
+    known = METHODS.get(criterion, "")
+    if not known and (known := METHODS.get(base, "")):
+        known += f", {variant.replace('-', ' ')}" if sign else ""
+    parts = [known, f"with as many weights as {match} keeps" if match else ""]
     return f" ({'; '.join(filter(None, parts))})" if any(parts) else ""
 
 
-def _recipes(training: Mapping[str, Any]) -> list[str]:
+def _recipes(training: Mapping[str, Any], own: Words) -> list[str]:
     """Return the recipe of every architecture; architectures with equal recipes together."""
     groups: dict[str, list[str]] = {}
     for arch, settings in training.items():
-        text = _recipe(settings) if isinstance(settings, dict) else str(settings)
+        text = _recipe(settings, own) if isinstance(settings, dict) else str(settings)
         groups.setdefault(text, []).append(str(arch))
     return [f"{join(archs)}: {text}." for text, archs in groups.items()]
 
 
-def _recipe(settings: Mapping[str, Any]) -> str:
+def _recipe(settings: Mapping[str, Any], own: Words) -> str:
     nesterov = "Nesterov " if settings.get("nesterov") else ""
     parts = []
     if "momentum" in settings:
@@ -158,9 +159,9 @@ def _recipe(settings: Mapping[str, Any]) -> str:
     if "batch_size" in settings:
         parts.append(f"batches of {settings['batch_size']} images")
     text = f"stochastic gradient descent ({', '.join(parts)})" if parts else "settings not recorded"
-    for key, words in (("train", "training for"), ("finetune", "then, after pruning, fine-tuning for")):
+    for key, told in (("train", "training for"), ("finetune", f"then, after {own.act}, {own.training} for")):
         if phases := settings.get(key):
-            text += f", {words} {_phases(phases, str(settings.get('unit', 'epochs')))}"
+            text += f", {told} {_phases(phases, str(settings.get('unit', 'epochs')))}"
     if settings.get("schedule") == "cosine":
         text += ", falling to 0 as half a cosine within each"
         text += f", after {warm} epochs of linear warm-up" if (warm := settings.get("warmup_epochs")) else ""
@@ -220,24 +221,25 @@ def _inference(analysis: Analysis) -> str:
     if analysis.slopes.sizes.get(SEED, 1) < 2:
         return (
             "With one training run nothing is inferred about others; intervals of single pairs are delete-one-image "
-            "jackknife intervals, and changes of classes are tested with McNemar's test, corrected by Holm."
+            f"jackknife intervals, and changes of classes are {_decided(analysis)}."
         )
     text = (
         "The unit of inference is the seed. Means are given with t intervals simultaneous at "
         f"{percent(attrs['level'])} over the ratios of a column (Bonferroni), {conditional(analysis)}."
     )
+    act = words(analysis.counts.attrs).act
     if analysis.control is not None:
         control = analysis.control.attrs
         text += (
-            " The primary comparison is the difference between the slope after pruning and the slope of the control, "
+            f" The primary comparison is the difference between the slope after {act} and the slope of the control, "
             f"paired by {_PAIRS.get(control['pair_by'], control['pair_by'])} (k = {k_text(control_records(analysis))} "
-            "comparisons a column, two-sided). Pruning is said to have intensified differences where this difference "
-            "and that of the log spread ratio both have intervals above 0, to have de-intensified them where both lie "
-            "below 0, and to do practically nothing where two one-sided tests show a difference within "
+            f"comparisons a column, two-sided). {act.capitalize()} is said to have intensified differences where this "
+            "difference and that of the log spread ratio both have intervals above 0, to have de-intensified them "
+            "where both lie below 0, and to do practically nothing where two one-sided tests show a difference within "
             f"{control['margin']:g} of 0."
         )
     else:
-        text += " Without a control in use no claim about pruning is made."
+        text += f" Without a control in use no claim about {act} is made."
     if sampling_records(analysis):
         text += (
             f" Slopes were corrected for the sampling of test images ({_estimators(analysis)}); a claim that the "
@@ -248,6 +250,12 @@ def _inference(analysis: Analysis) -> str:
     if analysis.posterior is not None:
         text += " Posteriors are those of a normal model over seeds with a reference prior."
     return text
+
+
+def _decided(analysis: Analysis) -> str:
+    if analysis.changes is not None:
+        return "tested with McNemar's test, corrected by Holm"
+    return "judged by simultaneous intervals over test images that cover whatever images both networks get right"
 
 
 def _estimators(analysis: Analysis) -> str:

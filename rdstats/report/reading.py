@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rdstats._labelled import METHOD, is_control
+from rdstats._words import words
 from rdstats.analysis import Analysis
 from rdstats.array.control import CLAIMS
 from rdstats.records import control_records, slope_records
@@ -14,8 +15,8 @@ from rdstats.tables.table import percent, single
 _COLLAPSED, _NONE, _UP, _DOWN, _CHANGED, _UNDECIDED = CLAIMS
 
 _MEANINGS = {
-    _UP: "measured against the average, strong and weak classes moved further apart than the same "
-    "fine-tuning without pruning moves them: slope and spread both lie above the control's, and both intervals "
+    _UP: "measured against the average, strong and weak classes moved further apart than "
+    "{without} moves them: slope and spread both lie above the control's, and both intervals "
     "exclude 0.",
     _DOWN: "the opposite: slope and spread both lie below the control's, and both intervals exclude 0.",
     _CHANGED: "the slope differs from the control's, but whether classes moved apart or together is not shown.",
@@ -30,6 +31,7 @@ def glossary(analysis: Analysis) -> list[tuple[str, str]]:
     """Return the terms of the report and the claim words that occur in it, each with its meaning."""
     records = slope_records(analysis)
     controls = list(dict.fromkeys(str(r[METHOD]) for r in records if is_control(r.get(METHOD, ""))))
+    own = words(analysis.counts.attrs)
     terms = [
         (
             "slope",
@@ -55,7 +57,7 @@ def glossary(analysis: Analysis) -> list[tuple[str, str]]:
         terms.append(
             (
                 f"control ({join(controls)})",
-                "the same network, fine-tuned in the same way, with nothing removed from it.",
+                f"the same network, {own.trained} in the same way, with {own.untouched}.",
             )
         )
     if not single(analysis):
@@ -72,4 +74,5 @@ def glossary(analysis: Analysis) -> list[tuple[str, str]]:
 def _claim_words(analysis: Analysis) -> list[tuple[str, str]]:
     used = {str(record["claim"]) for record in control_records(analysis)}
     values = {"margin": analysis.margin, "meaning": margin_meaning(analysis)}
+    values["without"] = words(analysis.counts.attrs).without
     return [(word, text.format(**values)) for word, text in _MEANINGS.items() if word in used]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rdstats._labelled import METHOD, is_control
+from rdstats._words import words
 from rdstats.analysis import Analysis
 from rdstats.records import Record, instrumented_records, retrain_records, slope_records
 from rdstats.report.phrases import join, plural
@@ -35,14 +36,15 @@ _REGRESSION = (
 
 
 def _control(analysis: Analysis) -> str:
+    own = words(analysis.counts.attrs)
     records = [r for r in slope_records(analysis) if is_control(r.get(METHOD, "")) and r["mean"] is not None]
     if not records:
         return (
-            "Not by itself. This cube has no control (the same fine-tuning with nothing pruned), which would show how "
-            "far below 1 a slope lies without any pruning."
+            f"Not by itself. This cube has no control ({own.alike} with nothing {own.done}), which would show how "
+            f"far below 1 a slope lies without any {own.act}."
         )
     below = [record for record in records if record["mean"] < 1]
-    start = "Not by itself. The control was fine-tuned in the same way and nothing was pruned:"
+    start = f"Not by itself. The control was {own.trained} in the same way and nothing was {own.done}:"
     if len(records) > MOST_NAMED:
         text = (
             f"in {len(records)} columns its mean slope is {_range(records, 'mean')}, below 1 in {len(below)} of them."
@@ -92,7 +94,8 @@ def _instrumented(analysis: Analysis) -> str:
 def _conclusion(analysis: Analysis) -> str:
     if analysis.control is None:
         return "So nothing on this page rests on a slope above or below 1."
-    return "So the claims of this page compare pruned networks with the control, never with 1."
+    done = words(analysis.counts.attrs).done
+    return f"So the claims of this page compare {done} networks with the control, never with 1."
 
 
 def _each(records: Sequence[Record], key: str, analysis: Analysis) -> str:

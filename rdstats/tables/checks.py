@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rdstats._words import words
 from rdstats.analysis import Analysis
 from rdstats.records import (
     Record,
@@ -52,11 +53,12 @@ def sampling_tables(analysis: Analysis) -> list[Table]:
             "the dense networks over its sampling error) is below 4."
         )
         return build("Bounds of the corrected slope", records, dims, columns, caption)
+    act = words(analysis.counts.attrs).act
     caption = (
         f"Slope freed of the sampling of test images ({analysis.corrected.attrs['estimator']}), {n_text(records)}"
         f"{fixed_text(records, dims)}: what these networks would show on an infinite test set. It does not remove the "
-        "noise of training runs, regression to the mean, or a change of accuracy: 1 is not its value without pruning. "
-        "'per seed': mean of the networks with a t interval; 'pooled': sums over seeds with a delete-one-seed "
+        "noise of training runs, regression to the mean, or a change of accuracy: 1 is not its value without "
+        f"{act}. 'per seed': mean of the networks with a t interval; 'pooled': sums over seeds with a delete-one-seed "
         "jackknife, where the median strength (spread of the dense networks over its sampling error) is below 4; "
         "'not estimable': below 4 when pooled, too. Intervals simultaneous at "
         f"{percent(analysis.summary.attrs['level'])} within a column, over training runs. Reliability: the share of "
@@ -157,18 +159,19 @@ def instrumented_tables(analysis: Analysis) -> list[Table]:
 
 
 def retrain_tables(analysis: Analysis) -> list[Table]:
-    """Return the slopes that training again gives, with nothing pruned."""
+    """Return the slopes that training again gives, with nothing compressed."""
     records = retrain_records(analysis)
     if not records:
         return []
+    nothing = f"nothing {words(analysis.counts.attrs).done}"
     dims = list(records[0])[: list(records[0]).index("mean")]
     columns = [num("mean", "mean"), num("sd", "sd"), num("pairs", "n", 0), num("min", "min"), num("max", "max")]
     caption = (
         f"Slopes between the dense networks of neighbouring seeds{fixed_text(records, dims)}: what training again "
-        "does, with nothing pruned. Pairs share networks, so there is no interval. A mean below 1 is what regression "
+        f"does, with {nothing}. Pairs share networks, so there is no interval. A mean below 1 is what regression "
         "to the mean and the sampling of test images give without any compression."
     )
-    return build("Trained again, nothing pruned", records, dims, columns, caption)
+    return build(f"Trained again, {nothing}", records, dims, columns, caption)
 
 
 def posterior_tables(analysis: Analysis) -> list[Table]:

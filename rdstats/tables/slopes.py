@@ -1,7 +1,8 @@
-"""Slopes of every cell, and what pruning changed beyond the control."""
+"""Slopes of every cell, and what compression changed beyond the control."""
 
 from __future__ import annotations
 
+from rdstats._words import words
 from rdstats.analysis import Analysis
 from rdstats.array.intervals import MIN_VERDICT
 from rdstats.degeneracy import RULES
@@ -71,7 +72,7 @@ def _slopes_without(analysis: Analysis, records: list[Record], dims: list[str]) 
 
 
 def control_tables(analysis: Analysis) -> list[Table]:
-    """Return what pruning changed beyond the control's fine-tuning, and the claim; none without a control."""
+    """Return what compression changed beyond the control's training, and the claim; none without a control."""
     records, dims = control_records(analysis), cell_dims(analysis)
     if analysis.control is None or not records:
         return []
@@ -86,7 +87,7 @@ def control_tables(analysis: Analysis) -> list[Table]:
     attrs = analysis.control.attrs
     controls = ", ".join(dict.fromkeys(str(record["control"]) for record in records))
     caption = (
-        f"delta: slope minus the slope of the control ({controls}: the same fine-tuning, nothing pruned); log "
+        f"delta: slope minus the slope of the control ({controls}: {words(analysis.counts.attrs).control}); log "
         f"spread: the same for the log of the spread ratio; paired by {_PAIRS[attrs['pair_by']]}"
         f"{fixed_text(records, dims)}; {n_text(records)}; two-sided t intervals "
         f"simultaneous at {percent(attrs['level'])} over a column's ratios "

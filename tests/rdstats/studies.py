@@ -10,7 +10,7 @@ PLACES = (("digits", "lenet"),)
 
 def make_study(
     arms, *, places=PLACES, seeds=6, ratios=(2, 4), images=60, classes=5, keep="both", deviation=0.3, noise=0.03,
-    agree=0.9, collapse=(), missing=(), achieved=None, ids=True, variables=None, rng=0, **options,
+    agree=0.9, collapse=(), missing=(), achieved=None, ids=True, variables=None, rng=0, attrs=None, **options,
 ):  # fmt: skip
     """Build a cube of networks that were drawn image by image.
 
@@ -27,6 +27,7 @@ def make_study(
     missing : (seed, method, ratio) that were planned and not finished.
     achieved : factor of the achieved ratios, one a method.
     ids : whether there is a dense_id.
+    attrs : of the cube; default: as if a grid of ours had made it.
     """
     rng = np.random.default_rng(rng)
     datasets, archs = (list(dict.fromkeys(names)) for names in zip(*places, strict=True))
@@ -84,4 +85,7 @@ def make_study(
             "prediction_dense": ((*DIMS[:3], "sample"), before),
             "prediction": ((*DIMS, "sample"), after),
         }
-    return rdstats.build(matrices(before), matrices(after), dims=DIMS, coords=coords, variables=more, **options)
+    attrs = {"source": "rdcompute"} | (attrs or {})
+    return rdstats.build(
+        matrices(before), matrices(after), dims=DIMS, coords=coords, variables=more, attrs=attrs, **options
+    )  # fmt: skip

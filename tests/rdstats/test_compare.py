@@ -11,8 +11,8 @@ from statsmodels.stats.proportion import proportion_confint
 import rdstats
 from rdstats import array
 from rdstats.comparison import QUANTITIES
-from rdstats.comparison.summary import sure_changes
 from rdstats.errors import InputError
+from rdstats.report.losers import judged
 
 NAMES = ["cat", "dog", "<b>&", "bird"]
 N = 3000
@@ -321,11 +321,11 @@ def test_churn_and_changes_on_cubes(many):
 
 def test_a_class_loses_by_its_corrected_p_or_its_interval(pair):
     tested = [record | {"p_corrected": p} for record, p in zip(pair.classes, [0.049, 0.051, 0.9, 0.01], strict=True)]
-    assert [change.sure for change in sure_changes(tested, 0.95)] == [True, False, False, True]
+    assert [change.sure for change in judged(tested, 0.95)] == [True, False, False, True]
     ends = [(-0.2, -0.1), (-0.2, 0.1), (0.1, 0.2), (None, None)]
     bare = [record | {"p_corrected": None, "lower": low, "upper": high, "reason": ""}
             for record, (low, high) in zip(pair.classes, ends, strict=True)]  # fmt: skip
-    assert [change.sure for change in sure_changes(bare, 0.95)] == [True, False, True, False]
+    assert [change.sure for change in judged(bare, 0.95)] == [True, False, True, False]
 
 
 def test_the_bounds_of_the_worst_drop_hold():

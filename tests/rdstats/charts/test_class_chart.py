@@ -8,6 +8,7 @@ import pytest
 
 import rdstats
 from rdstats.charts import class_panels, describe, theme
+from rdstats.charts.captions import class_caption
 from rdstats.figures import class_figure, classes
 
 
@@ -144,12 +145,23 @@ def test_one_pair_of_models_is_told_by_mcnemar(pair_of_models):
     assert "<b>&_x" in {row["class_name"] for _, row in lines(panel)}
 
 
-def test_a_bare_pair_decides_nothing():
+def test_a_bare_pair_decides_by_its_covering_interval():
+    """Two matrices allow that the 20 points of b are beyond chance, and not that the 10 of a are."""
     analysis = rdstats.analyze(rdstats.build([[90, 10], [30, 70]], [[80, 20], [50, 50]], class_names=["a", "b" * 40]))
+    (panel,) = class_panels(class_figure(analysis))
+    assert {row["class_name"]: row["direction"] for _, row in lines(panel)} == {"a": "undecided", "b" * 40: "loses"}
+    title = panel.chart.to_dict()["title"]["text"][0]
+    assert title == "\u25bc 1 lose, \u25b2 0 win beyond their interval, of 2 classes"
+    names = [row["label"] for row in labels(panel)]
+    assert names == ["\u25bc " + "b" * 16 + "\u2026: \u221220.0", "? a: \u221210.0"]
+    assert "over test images, whatever images both models get right" in class_caption(class_figure(analysis))[1]
+
+
+def test_one_network_decides_nothing_about_another_measure():
+    analysis = rdstats.analyze(rdstats.build([[90, 10], [30, 70]], [[80, 20], [50, 50]]), measure="f1")
     (panel,) = class_panels(class_figure(analysis))
     assert {row["direction"] for _, row in lines(panel)} == {"undecided"}
     assert panel.chart.to_dict()["title"]["text"][0] == "none of 2 classes decided: too few networks"
-    assert [row["label"] for row in labels(panel)] == ["? " + "b" * 16 + "\u2026: \u221220.0", "? a: \u221210.0"]
 
 
 def test_collapsed_cells_have_their_own_axis(make_study):

@@ -71,7 +71,7 @@ def report(make_study):
     cube = make_study(
         {"sham": 1.0, "mp": (1.4, 1.7, 1.9), "up": (0.6, 0.5, 0.4)}, ratios=(2, 4, 10), classes=11, images=40, seeds=6,
         keep="predictions", class_names=names, missing={(s, "up", 10.0) for s in range(6)},
-        collapse={(s, "mp", 10.0) for s in range(6)}, attrs={"grid_name": "small", "source": "simulated"},
+        collapse={(s, "mp", 10.0) for s in range(6)}, attrs={"grid_name": "small"},
     )  # fmt: skip
     return analyze_for_report(cube)
 

@@ -37,11 +37,15 @@ def _matrix(recall, images, rng):
     return np.stack([rng.multinomial(images, row / row.sum()) for row in share])
 
 
-def simulate(arms, *, seeds=8, ratios=RATIOS, places=(("digits", "lenet"),), images=2000, rng=0, missing=(), **options):
+def simulate(
+    arms, *, seeds=8, ratios=RATIOS, places=(("digits", "lenet"),), images=2000, rng=0, missing=(), attrs=None,
+    **options,
+):  # fmt: skip
     """Build a cube.
 
     ``arms`` maps a method to one `Arm` or one a ratio; "sham" gets ratio 1; ``missing`` lists (method, ratio)
-    that were planned and not computed; options are those of `rdstats.build`.
+    that were planned and not computed; ``attrs`` are as if a grid of ours had made it, and more; options are those of
+    `rdstats.build`.
     """
     rng = np.random.default_rng(rng)
     datasets, archs = (list(dict.fromkeys(labels)) for labels in zip(*places, strict=True))
@@ -64,4 +68,5 @@ def simulate(arms, *, seeds=8, ratios=RATIOS, places=(("digits", "lenet"),), ima
                         after[cell] = _matrix(one.recall(deviation, rng), images, rng)
     dims = ("seed", "dataset", "arch", "method", "ratio")
     coords = dict(zip(dims, (list(range(seeds)), datasets, archs, list(arms), axis), strict=True))
-    return rdstats.build(dense, after, dims=dims, coords=coords, variables={"status": (dims, status)}, **options)
+    attrs, variables = {"source": "rdcompute"} | (attrs or {}), {"status": (dims, status)}
+    return rdstats.build(dense, after, dims=dims, coords=coords, variables=variables, attrs=attrs, **options)

@@ -33,6 +33,10 @@ DIMS = ("seed", "dataset", "method", "ratio")
 ARMS = (("sham", 1.0), ("mp", 2.0), ("mp", 4.0))
 
 
+OWN = {"source": "rdcompute"}
+"""Attributes of a cube of ours: its sentences speak of pruning."""
+
+
 def simulate(null, *, both_correct=True, grow=1.0):
     """A cube of independent columns; `grow` spreads the population recalls of the pruned arms apart."""
     kept, *same = NULLS[null]
@@ -57,7 +61,7 @@ def simulate(null, *, both_correct=True, grow=1.0):
         more["both_correct"] = (dims, both)
     labels = (range(SEEDS), [f"d{i}" for i in range(COLUMNS)], ["sham", "mp"], [1.0, 2.0, 4.0])
     coords = dict(zip(DIMS, labels, strict=True))
-    return rdstats.build(matrices(right), matrices(after), dims=DIMS, coords=coords, variables=more)
+    return rdstats.build(matrices(right), matrices(after), dims=DIMS, coords=coords, variables=more, attrs=OWN)
 
 
 def matrices(right):

@@ -57,7 +57,7 @@ def test_without_control_the_slopes_are_shown(sim):
 
 def test_one_pair_of_matrices():
     text = render_markdown(rdstats.analyze(rdstats.build([[90, 10], [30, 70]], [[80, 20], [50, 50]])))
-    assert "Classes that lose and win" not in text
+    assert "1 of 2 classes loses: class 1 -20.0 points" in text
     assert "one network only" in text
 
 
