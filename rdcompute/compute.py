@@ -11,7 +11,7 @@ from rdcompute.assemble import assemble
 from rdcompute.grid import Grid
 from rdcompute.image_facts import ImageFacts, checksums, image_facts
 from rdcompute.journal import Journal, logged
-from rdcompute.lineage import Identities, check_replicates, identities, orphans
+from rdcompute.lineage import Identities, check_replicates, check_rewind_points, identities, orphans
 from rdcompute.manifest import DamagedManifestError, described_networks, grids_before, known_networks
 from rdcompute.output import check_output, default_run_dir
 from rdcompute.plan import Cell, Plan, make_plan
@@ -92,6 +92,7 @@ def compute(
     facts = image_facts(plan, data_dir)
     found = checksums(facts)
     target.check_same_data(found)
+    check_rewind_points(plan, lambda cell: facts[cell.dataset].n_train(cell))
     run = RunDirectory.open(
         run_dir, grid.resolved(), found, document=grid.document(), cells=(cell.key for cell in plan.cells),
         networks=described_networks(plan.parameters), extend=extend,

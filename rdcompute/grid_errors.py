@@ -67,7 +67,9 @@ def explain(
     elif first["type"] == "value_error":
         text = str(first["ctx"]["error"]) if "ctx" in first else first["msg"]
     else:
-        accepted = _ACCEPTED.get(first["type"]) or first["msg"][0].lower() + first["msg"][1:]
+        fewest = first.get("ctx", {}).get("min_length", 1)
+        long = f"a list of at least {fewest} is accepted" if first["type"] == "too_short" and fewest > 1 else ""
+        accepted = long or _ACCEPTED.get(first["type"]) or first["msg"][0].lower() + first["msg"][1:]
         text = f"got {_shown(found)}; {accepted}"
     more = len(own) - 1
     return InputError(f"{where}: {field}: {text}" + (f" (and {more} more)" if more else ""))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rdcompute.plan import Cell, Plan
 from rdcompute.rundir import RunDirectory
 from rdcompute.streams import stream, torch_seed
+from rdcompute.training_settings import n_epochs
 from rdstats.errors import InputError
 
 if TYPE_CHECKING:
@@ -113,6 +114,26 @@ def check_replicates(plan: Plan, known: Identities, n_train: Callable[[Cell], in
                     f"{cell.dataset_label} {cell.arch}: seeds {other} and {cell.seed} begin with {words}, so they are "
                     "one replicate, not two; is the architecture built from its own seed?"
                 )
+
+
+def check_rewind_points(plan: Plan, n_train: Callable[[Cell], int]) -> None:
+    """Refuse a rewind point that lies at the end of a training, or beyond: how long one is, its images decide.
+
+    Raises
+    ------
+    InputError
+        With the steps that there are.
+    """
+    for cell in plan.cells:
+        rewind = getattr(cell.settings, "rewind_steps", 0)
+        if not cell.is_dense or not rewind or cell.settings.unit == "steps":  # those are checked with the grid
+            continue
+        steps = n_epochs(cell.phases, cell.settings) * -(-n_train(cell) // cell.settings.batch_size)
+        if rewind >= steps:
+            raise InputError(
+                f"{plan.grid.place('training', 'lth', 'rewind_steps')}training.lth: rewind_steps {rewind} leaves "
+                f"nothing of train, which has {steps} steps for {cell.dataset_label} {cell.arch}"
+            )
 
 
 def orphans(cells: Iterable[Cell], known: Identities) -> list[Cell]:

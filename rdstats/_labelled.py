@@ -74,9 +74,13 @@ def is_control(method: object) -> bool:
 
 def control_of(method: str, present: Sequence[str]) -> str | None:
     """Return the control that shares the method's fine-tuning recipe, if it is among the `present` methods."""
-    own = f"sham-{method}"
-    wanted = own if method in ("lth", "chip") else "sham"
+    wanted = control_name(method)
     return wanted if wanted in present else None
+
+
+def control_name(method: str) -> str:
+    """Return what the control of a method is called, there or not."""
+    return f"sham-{method}" if method in ("lth", "chip") else "sham"
 
 
 def planned(slopes: xr.Dataset) -> xr.DataArray:

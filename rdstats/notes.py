@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 import xarray as xr
 
-from rdstats._labelled import CLASS, SEED, control_of, is_control, planned
+from rdstats._labelled import CLASS, SEED, control_name, control_of, is_control, planned
 from rdstats.cube import FAILED
 from rdstats.cube.schema import MISSING
 from rdstats.slope import collapsed
@@ -79,9 +79,10 @@ def control_notes(networks: xr.Dataset, control: xr.Dataset | None, *, silent: b
     methods = [str(name) for name in networks["method"].values.tolist()]
     alone = [m for m in methods if not is_control(m) and (control is None or control_of(m, methods) is None)]
     notes = []
-    if alone:
-        them = "it" if len(alone) == 1 else "them"
-        notes.append(f"no control (sham at ratio 1) here for {', '.join(alone)}: nothing is claimed for {them}")
+    for name in dict.fromkeys(map(control_name, alone)):
+        own = [method for method in alone if control_name(method) == name]
+        them = "it" if len(own) == 1 else "them"
+        notes.append(f"no control ({name} at ratio 1) here for {', '.join(own)}: nothing is claimed for {them}")
     if control is not None:
         gone = (control["control_collapsed"] == 1) & planned(networks).sel({"method": control["method"]})
         if n := int(gone.sum()):
@@ -150,4 +151,7 @@ def _ratio_note(networks: xr.Dataset) -> list[str]:
         return []
     farthest = np.unravel_index(np.nanargmax(off), off.shape)
     is_really = f"{nominal[farthest]:g} is really {achieved.values[farthest]:.3g}"
-    return [f"achieved ratios differ from nominal ones: {is_really}"]
+    dims = [dim for dim in map(str, achieved.dims) if dim != "ratio" and achieved.sizes[dim] > 1]
+    place = achieved[dict(zip(achieved.dims, farthest, strict=True))]
+    where = f" ({', '.join(str(place[dim].item()) for dim in dims)})" if dims else ""
+    return [f"achieved ratios differ from nominal ones: {is_really}{where}"]

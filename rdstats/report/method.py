@@ -70,7 +70,8 @@ def _used(grid: Mapping[str, Any]) -> Any:
 def _choice(training: Any) -> list[str]:
     """Return what chose the weights that were kept where a recipe does not say it, and what the test set was used for.
     """
-    recipes = {name: r for name, r in training.items() if isinstance(r, Mapping)} if isinstance(training, Mapping) else {}
+    blocks = training.items() if isinstance(training, Mapping) else ()
+    recipes = {name: recipe for name, recipe in blocks if isinstance(recipe, Mapping)}
     told = [_kept(recipe) != "" for recipe in recipes.values()]
     tested = [name for name, r in recipes.items() if r.get("validation") == "test" and r.get("keep") != "last"]
     parts = []

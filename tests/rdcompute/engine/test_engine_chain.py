@@ -315,10 +315,6 @@ def test_a_rewind_point_is_before_the_end(refused):
     assert refused(text) == "5:3: training.lth: rewind_steps 9 leaves nothing of train, which has 9 steps"
 
 
-def test_a_rewind_point_beyond_the_last_epoch_is_a_clear_failure(grid, tmp_path):
-    summary = compute(grid(1, train=[1, 0.1], unit="epochs", rewind_steps=4), tmp_path / "a.nc", device="cpu")
-    assert "no step is left: training has 4 and begins after 4" in next(iter(summary.failed.values()))
-
 
 def test_too_many_levels_are_refused_with_the_most(make_grid, images):
     counts = parameter_counts("lenet", 3, (1, 10, 10))
@@ -451,3 +447,15 @@ def test_a_run_that_does_not_tell_of_heads_is_counted_again(grid, images, tmp_pa
     found = make_plan(grid(1), known=known)
     assert found.parameters == make_plan(grid(1)).parameters
     assert next(iter(found.parameters.values())).head == {"fc3": 252}
+
+
+def test_a_rewind_point_beyond_the_training_is_refused_before_anything_is_written(grid, tmp_path):
+    output = tmp_path / "a.nc"
+    recipe = {"unit": "epochs", "train": [[2, 0.05]], "validation": "holdout", "keep": "last"}
+    with pytest.raises(InputError, match=r":1:\d+: training.lth: rewind_steps 8 leaves nothing of train, which has "):
+        compute(grid(1, rewind_steps=8, **recipe), output, device="cpu")
+    assert not list(tmp_path.iterdir())
+    steps = 2 * -(-54 // 16)  # 6 of 60 images are held out
+    with pytest.raises(InputError, match=f"which has {steps} steps for tiny lenet"):
+        compute(grid(1, rewind_steps=steps, **recipe), output, device="cpu")
+    assert compute(grid(1, rewind_steps=steps - 1, **recipe), output, device="cpu").n_done == 3

@@ -87,6 +87,7 @@ FINE = {"arch": "resnet20", "method": "chip", "ratio": "2", "lists": "2: [0, 0, 
         ({"lists": "2: [0.1, 0, 0, 0, 0, 0]"}, "8:7: training.chip.lists.2: the first rate, the stem's, is 0.1; 0 is "
          "accepted"),
         ({"lists": "2: [0, 0.95, 0, 0, 0, 0]"}, "8:7: training.chip.lists.2: resnet20: stage 1 would have no channel"),
+        ({"lists": "{2.5: [0, 0.5]}"}, "8:8: training.chip.lists.2.5: got [0, 0.5]; a list of at least 6 is accepted"),
         ({"lists": "{}"}, "7:5: training.chip.lists: got {}; a list of at least one is accepted"),
         ({"lists": "[1, 2]"}, "7:5: training.chip.lists: got [1, 2]; a block of fields is accepted"),
         ({"lists": "half: [0, 0, 0, 0, 0, 0]"}, "8:7: training.chip.lists.half: label 'half'; a ratio, a number from 1 "

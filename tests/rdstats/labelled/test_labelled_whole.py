@@ -311,10 +311,13 @@ def test_the_control_is_the_default_where_there_is_one(run, make_study, plain):
 
 
 def test_methods_without_their_control_are_named(run, places):
-    line = "no control (sham at ratio 1) here for lth: nothing is claimed for it"
+    line = "no control (sham-lth at ratio 1) here for lth: nothing is claimed for it"
     assert line in run("places").warnings
     assert line not in run("places", against="one").warnings
     assert line not in analyze(places.sel({"method": ["sham", "mp"]})).warnings
+    warnings = analyze(places.sel({"method": ["mp", "lth"]})).warnings
+    assert line in warnings
+    assert "no control (sham at ratio 1) here for mp: nothing is claimed for it" in warnings
 
 
 # --- sampling of test images ---

@@ -229,7 +229,8 @@ def test_method_says_what_the_test_set_chose(make_study):
     assert ("2 epochs at learning rate 0.1, momentum forgotten at the beginning of each, on all training images, "
             "the weights of the lowest loss within the last phase on the test set kept.") in one  # fmt: skip
     assert ("400 epochs at learning rate 0.01, falling to 0 as half a cosine within each, after 5 epochs of linear "
-            "warm-up, on all training images, the weights of the highest accuracy on the test set kept.") in one  # fmt: skip
+            "warm-up, on all training images, the weights of the highest accuracy on the test set "
+            "kept.") in one  # fmt: skip
     assert "The test set chose the weights that were kept (lenet and chip) and was used" in one
     assert "hold-out" not in one
     assert "used once" not in one
