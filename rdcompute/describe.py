@@ -25,6 +25,7 @@ _LOTTERY = (
     " lth prunes what the level before was trained to, rewinds what is left and trains it anew; sham-lth does so with "
     "nothing pruned."
 )
+_CHANNELS = " chip removes channels of a copy and trains the smaller network; sham-chip does so with all channels."
 _HEAD = ("dataset", "arch", "cells", "epochs", "s/epoch")
 
 
@@ -66,7 +67,8 @@ def describe_forecast(forecast: Forecast) -> list[str]:
     """Return a plan and its cost as lines."""
     n, n_cells = forecast.n_finished, len(forecast.plan.cells)
     lines = describe_plan(forecast.plan)
-    lines.insert(1, _LEGEND + (_LOTTERY if any(cell.level for cell in forecast.plan.cells) else ""))
+    recipes = {cell.recipe for cell in forecast.plan.cells}
+    lines.insert(1, _LEGEND + (_LOTTERY if "lth" in recipes else "") + (_CHANNELS if "chip" in recipes else ""))
     if n == n_cells:
         lines.append(f"finished in {forecast.run_dir}: all cells; only the cube is to be written")
     elif n:

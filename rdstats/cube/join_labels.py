@@ -63,10 +63,16 @@ def _check_dimensions(cubes: Sequence[xr.Dataset], names: Sequence[str]) -> None
             other, dims = seen.setdefault(variable, (name, own))
             for dim in dims:
                 if dim not in own:
-                    raise InputError(f"{variable} has no dimension {dim} in {name}, as it has in {other}")
+                    raise InputError(_lacks(variable, dim, name, other))
             for dim in own:
                 if dim not in dims:
-                    raise InputError(f"{variable} has no dimension {dim} in {other}, as it has in {name}")
+                    raise InputError(_lacks(variable, dim, other, name))
+
+
+def _lacks(variable: str, dim: str, one: str, other: str) -> str:
+    # which methods share a dense network is known to the cells alone
+    remedy = "; merge their run directories" if dim == "method" else ""
+    return f"{variable} has no dimension {dim} in {one}, as it has in {other}{remedy}"
 
 
 def check_classes(cubes: Sequence[xr.Dataset], names: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from rdcompute import execute
 from rdcompute.channels.feature_maps import channel_scores
 from rdcompute.compress import chip as way
 from rdcompute.compute import compute
-from rdcompute.describe import describe_plan, forecast_record
+from rdcompute.describe import describe_forecast, describe_plan, forecast_record
 from rdcompute.estimate import Timing, network_of, play
 from rdcompute.execute import Worker, use_one_thread
 from rdcompute.forecast import forecast
@@ -289,6 +289,9 @@ def test_plans_say_what_is_left_and_what_it_costs(chip_grid, tmp_path):
     text = "\n".join(describe_plan(plan))
     assert "chip at ratio 19.11: " in text
     assert "kept weights" not in text
+    words = " ".join(" ".join(describe_forecast(forecast(plan, ("cpu",), run_dir=tmp_path, timed=False))).split())
+    assert "chip removes channels of a copy and trains the smaller network; sham-chip does so with all" in words
+    assert "rewinds" not in words
     found = forecast(plan, ("cpu",), run_dir=tmp_path / "none.run")
     (record,) = forecast_record(found)["networks"]
     (narrow,) = record["narrow"]

@@ -48,6 +48,30 @@ def bench(tmp_path, monkeypatch):
     return lambda grid: Bench(grid, tmp_path / "run", monkeypatch)
 
 
+def test_every_dense_network_has_its_own_gradient(bench, make_grid, tiny_npz, monkeypatch):
+    """One worker prunes two seeds, and two ratios of each: a gradient is computed once, and is no other seed's."""
+    experiments = [{"dataset": tiny_npz(), "arch": "lenet", "method": "gp", "ratio": [2, 4]}]
+    bench = bench(make_grid(seeds=2, experiments=experiments))
+    found = []
+
+    def watched(model, *args):
+        found.append(training_gradient(model, *args))
+        return found[-1]
+
+    monkeypatch.setattr("rdcompute.compress.once.training_gradient", watched)
+    dense = [bench.do(cell).meta["dense_id"] for cell in bench.plan.cells if cell.is_dense]
+    assert dense[0] != dense[1]
+    for cell in bench.plan.cells:
+        if not cell.is_dense:
+            assert bench.do(cell).meta["parent_id"] == dense[cell.seed]
+            state = bench.run.load(cell.dense.key).arrays
+            weights = {name: state[f"state/{name}.weight"].astype(float) for name in bench.masks}
+            scores = [np.abs(w * (found[cell.seed][name] + 5e-4 * w)).ravel() for name, w in weights.items()]
+            mask = np.concatenate([mask.numpy().ravel() for mask in bench.masks.values()])
+            assert np.concatenate(scores)[mask].min() >= np.concatenate(scores)[~mask].max()
+    assert len(found) == 2
+
+
 @pytest.mark.parametrize("accounting", ["exact", "shrinkbench"])
 def test_every_criterion_keeps_the_exact_count(bench, make_grid, tiny_npz, accounting):
     settings = {"batch_size": 16, "train": [1, 0.05], "finetune": [1, 0.05], "weight_decay": 1e-3}

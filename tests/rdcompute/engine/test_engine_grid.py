@@ -277,6 +277,8 @@ def test_the_grids_have_the_papers_numbers_of_cells():
         "released": whole,
         "tradeoff": 30 * 5 * (1 + 1 + 5),
         "matched": 30 * (1 + 1 + 3 * 5 + 2 * 5),
+        "lth": 10 * (1 + 1 + 20),  # Tables 12 and 13, ten and fifteen runs
+        "chip": 15 * (1 + 1 + 4),
     }
     assert {name: len(make_plan(load_grid(name)).cells) for name in expected} == expected
 
