@@ -44,6 +44,7 @@ bare: $(STAMP)
 
 notebook: $(STAMP)
 	$(BIN)/python notebooks/execute.py notebooks/any_model.ipynb --write
+	$(BIN)/python notebooks/execute.py notebooks/paper_replication.ipynb --write
 
 bench: $(STAMP)
 	$(BIN)/python -m benchmarks
