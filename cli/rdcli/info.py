@@ -103,4 +103,4 @@ def _nested(key: str, found: dict[str, Any]) -> list[str]:
 
 
 def _pairs(found: dict[str, Any]) -> str:
-    return ", ".join(f"{k} {v}" for k, v in found.items() if v != "")
+    return ", ".join(f"{k} {f'{v:g}' if isinstance(v, float) else v}" for k, v in found.items() if v != "")

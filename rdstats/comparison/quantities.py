@@ -175,7 +175,7 @@ def _worst_recall(source: Source) -> _Found:
     counts = source.own(source.counts)
     correct, support = counts["correct"], counts["support"].where(counts["support"] > 0)
     alone = _wilson(correct, support, source.level).min(CLASS)
-    together = _wilson(correct, support, source.level, support.notnull().sum(CLASS)).min(CLASS)
+    together = _wilson(correct, support, source.level, support.notnull().sum(CLASS).clip(min=1)).min(CLASS)
     return _Found(lowest, alone.where(alone["ci_bound"] == "lower", together), IMAGES)
 
 

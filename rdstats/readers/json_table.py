@@ -88,10 +88,10 @@ def is_table(document: Any) -> bool:
 
 
 def _columns(document: Any, source: str) -> dict[str, list[Any]]:
-    if isinstance(document, list) and all(isinstance(row, dict) for row in document):
+    if isinstance(document, list) and document and all(isinstance(row, dict) for row in document):
         names = dict.fromkeys(name for row in document for name in row)
         return {name: [row.get(name) for row in document] for name in names}
-    if isinstance(document, list) and not any(isinstance(row, dict | list) for row in document):
+    if isinstance(document, list) and document and not any(isinstance(row, dict | list) for row in document):
         return {"": document}
     if not isinstance(document, dict) or not document:
         raise InputError(f"{source}: JSON of another kind; a list of values or records, or lists by name are accepted")
