@@ -41,25 +41,40 @@ CROSS = "M-1,-1L1,1M1,-1L-1,1"
 def colours(names: Sequence[str], every: Sequence[str] = ()) -> list[str]:
     """Return a colour a name: fixed for known methods, grey for controls, the free ones for others.
 
-    `every` lists all names of the cube, so that charts which show a part of them agree.
+    Where there are more others than free colours, a variant of a known method (``up-released``, ``mp@up-released``)
+    has that method's.  `every` lists all names of the cube, so that charts which show a part of them agree.
     """
-    return _assign(names, every, _COLOUR, _PALETTE, CONTROL_COLOUR)
+    marks = _marks([*every, *names])
+    return [marks[name][0] for name in names]
 
 
 def shapes(names: Sequence[str], every: Sequence[str] = ()) -> list[str]:
-    """Return a mark a name, so that no meaning hangs on colour alone."""
-    return _assign(names, every, _SHAPE, _SHAPES, DASH)
+    """Return a mark a name, so that no meaning hangs on colour alone; two names of one colour have two marks."""
+    marks = _marks([*every, *names])
+    return [marks[name][1] for name in names]
 
 
-def _assign(
-    names: Sequence[str], every: Sequence[str], fixed: dict[str, str], palette: Sequence[str], control: str
-) -> list[str]:
-    known = list(dict.fromkeys([*every, *names]))
-    taken = {fixed[name] for name in known if name in fixed}
-    free = [value for value in palette if value not in taken] or list(palette)
-    others = [name for name in known if name not in fixed and not is_control(name)]
-    own = {name: free[i % len(free)] for i, name in enumerate(others)}
-    return [control if is_control(name) else fixed.get(name) or own[name] for name in names]
+def _marks(names: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return colour and shape of every name."""
+    known = list(dict.fromkeys(names))
+    marks = {name: (CONTROL_COLOUR, DASH) for name in known if is_control(name)}
+    marks |= {name: (_COLOUR[name], _SHAPE[name]) for name in known if name in _COLOUR}
+    others = [name for name in known if name not in marks]
+    colours = [colour for colour in _PALETTE if all(colour != own for own, _ in marks.values())]
+    scarce = len(others) > len(colours)
+    colours = colours or list(_PALETTE)
+    for i, name in enumerate(others):
+        base = name.partition("@")[0].partition("-")[0]
+        colour = _COLOUR[base] if scarce and base in _COLOUR else colours[i % len(colours)]
+        marks[name] = colour, _free_shape(colour, list(marks.values()))
+    return marks
+
+
+def _free_shape(colour: str, marks: Sequence[tuple[str, str]]) -> str:
+    """Return a shape that nothing has, else one that nothing of this colour has, else that which fewest have."""
+    taken = [[shape for _, shape in marks], [shape for own, shape in marks if own == colour]]
+    free = next((free for used in taken if (free := [s for s in _SHAPES if s not in used])), _SHAPES)
+    return min(free, key=taken[1].count)
 
 
 def config() -> dict[str, Any]:

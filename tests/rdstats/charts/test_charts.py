@@ -240,6 +240,24 @@ def test_svg_escapes_and_keeps_ids_apart(sim):
     assert re.findall(r'(?:\bid="|url\(#)([^")]*)', to_svg(clipped, "two")) == ["two-clip1"] * 2
 
 
+def test_many_methods_are_told_apart():
+    own = ["mp", "gp", "up", "rp", "lth", "chip"]
+    variants = ["gp-released", "up-released", "up-released-abs", "rp-released", "mp@up-released", "gp@up-released"]
+    names = ["sham", "sham-lth", *own, *variants]
+    marks = list(zip(theme.colours(names), theme.shapes(names), strict=True))
+    assert len(set(marks[2:])) == len(own) + len(variants)
+    colour = dict(zip(names, theme.colours(names), strict=True))
+    assert colour["mp@up-released"] == colour["mp"]
+    assert colour["up-released-abs"] == colour["up-released"] == colour["up"]
+    # as long as there are enough colours and shapes, every method has its own
+    few = ["mp", "up-released", "up-released-abs", "mp@up-released", "gp-released@up-released"]
+    assert len(set(theme.colours(few))) == len(set(theme.shapes(few))) == 5
+    assert theme.colours(few[1:], few) == theme.colours(few)[1:]
+    assert theme.shapes(few[1:], few) == theme.shapes(few)[1:]
+    many = [f"m{i}" for i in range(40)]
+    assert len(set(zip(theme.colours(many), theme.shapes(many), strict=True))) == 40
+
+
 def test_drawing_takes_the_colour_of_the_page(study):
     svg = to_svg(slope_chart(slope_figure(study)))
     assert 'fill="currentColor"' in svg
