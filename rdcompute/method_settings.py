@@ -94,6 +94,7 @@ class ChannelSettings(TrainingSettings):
         return value
 
     def __hash__(self) -> int:
+        """Return a hash for dictionaries of this process, as the lists have none; keys of cells are `cell_hash`'s."""
         return hash(self.model_dump_json())
 
 
