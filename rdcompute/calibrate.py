@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rdcompute.estimate import Network, Timing, mean_timing, needs_gradient, network_of
+from rdcompute.memory import keep_memory
 from rdcompute.plan import Cell
 from rdcompute.processes import end_with_parent
 from rdcompute.startup import start, worker_context
@@ -90,6 +91,7 @@ def _time_all(
     from rdcompute.stopwatch import prepare, time_network
 
     use_one_thread()
+    keep_memory()
     found: Found = {}
     for sample in samples:
         name = sample.dense.dataset

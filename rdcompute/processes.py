@@ -14,6 +14,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
 
+from rdcompute.memory import keep_memory
 from rdcompute.plan import Cell
 from rdcompute.provenance import determinism
 from rdcompute.rundir import RunDirectory, StorageError
@@ -32,6 +33,7 @@ def make_worker(run: RunDirectory, how: How) -> Worker:
 
     data_dir, device, checkpoint_every, made = how
     use_one_thread()
+    keep_memory()
     return Worker(run, data_dir, torch.device(device), checkpoint_every, {**made, "determinism": determinism()})
 
 

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 
+from rdcompute.memory import huge_pages
+
 _IMPORTED = ["rdcompute.deathsig", "rdcompute.execute", "rdcompute.stopwatch", "torch._dynamo"]
 """Imported once for all workers, seconds of work and hundreds of MiB that they share; the first optimizer of a process
 imports the last of them."""
@@ -31,7 +33,7 @@ def warm_up() -> None:
     if worker_context().get_start_method() == "forkserver":
         from multiprocessing import forkserver
 
-        with _deaf_to_ctrl_c():
+        with _deaf_to_ctrl_c(), huge_pages():
             forkserver.ensure_running()
 
 

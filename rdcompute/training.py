@@ -67,10 +67,7 @@ def fit(
     """
     masked = _masked_weights(model, masks or {})
     _apply(masked)
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=0.0, momentum=settings.momentum,
-        nesterov=settings.nesterov and settings.momentum > 0, weight_decay=settings.weight_decay,
-    )  # fmt: skip
+    optimizer = make_optimizer(model, settings)
     steps_per_epoch = -(-data.n_train // settings.batch_size)
     rates, begins = step_rates(phases, settings, steps_per_epoch, first_step, last_step)
     at = checkpoint.load() if checkpoint else None
@@ -101,6 +98,14 @@ def fit(
             on_epoch(history[-1])
     assert best is not None  # a recipe has at least one epoch
     return Fit(best.state, best.kept_epoch, best.val_loss, tuple(history))
+
+
+def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """Return SGD whose step is one pass over all parameters; its learning rate is set before every step."""
+    return torch.optim.SGD(
+        model.parameters(), lr=0.0, momentum=settings.momentum,
+        nesterov=settings.nesterov and settings.momentum > 0, weight_decay=settings.weight_decay, fused=True,
+    )  # fmt: skip
 
 
 def _is_kept(rule: str, history: list[EpochReport], kept_epoch: int, last_phase: int) -> bool:

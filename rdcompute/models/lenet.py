@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from rdcompute.models.pooling import pool_relu
 from rdstats.errors import InputError
 
 SMALLEST = 10  # pixels a side that leave one pixel after two convolutions and two poolings
@@ -14,8 +15,7 @@ SMALLEST = 10  # pixels a side that leave one pixel after two convolutions and t
 class LeNet(nn.Module):
     """conv3x3(6), pool, ReLU, conv3x3(16), pool, ReLU, then 120, 84 and n_classes units.
 
-    60,074 parameters for ten classes of 1x28x28 images. Initialised as PyTorch does. Pooling comes before
-    ReLU: the maximum and a monotone function commute, and ReLU then works on a quarter of the values.
+    60,074 parameters for ten classes of 1x28x28 images. Initialised as PyTorch does.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ class LeNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits (B, n_classes) of normalised images (B, C, H, W)."""
-        x = F.relu(F.max_pool2d(self.conv1(x), 2))
-        x = F.relu(F.max_pool2d(self.conv2(x), 2))
+        x = pool_relu(self.conv1(x))
+        x = pool_relu(self.conv2(x))
         x = F.relu(self.fc1(x.flatten(1)))
         logits: torch.Tensor = self.fc3(F.relu(self.fc2(x)))
         return logits

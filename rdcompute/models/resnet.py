@@ -45,9 +45,9 @@ class Block(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the block's output; height and width are halved, rounding up, at stride 2."""
-        out = F.relu(self.bn1(self.conv1(x)))
+        out = F.relu_(self.bn1(self.conv1(x)))
         out = self.bn2(self.conv2(out))
-        return F.relu(out + self._shortcut(x))
+        return F.relu_(out.add_(self._shortcut(x)))  # batch normalisation needs its input again, not its output
 
     def _shortcut(self, x: torch.Tensor) -> torch.Tensor:
         if self.stride == 2:
@@ -102,7 +102,7 @@ class ResNet(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return the logits (B, n_classes) of normalised images (B, C, H, W)."""
-        x = F.relu(self.bn1(self.conv1(x)))
+        x = F.relu_(self.bn1(self.conv1(x)))
         x = self.layer3(self.layer2(self.layer1(x)))
         logits: torch.Tensor = self.linear(x.mean((2, 3)))
         return logits

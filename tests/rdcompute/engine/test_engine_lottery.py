@@ -164,7 +164,7 @@ class ByHand:
         weights = {name: self.model.get_submodule(name).weight.data for name in masks}
         for name, mask in masks.items():
             weights[name] *= mask
-        sgd = torch.optim.SGD(self.model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-3)
+        sgd = torch.optim.SGD(self.model.parameters(), lr=0.1, momentum=0.9, weight_decay=1e-3, fused=True)
         rates = list(self.rates[steps])
         for epoch in range(1, 99):
             for batch in np.array_split(stream(0, f"order/0/tiny/lenet/{stage}/{epoch}").permutation(60), [16, 32, 48]):

@@ -84,7 +84,8 @@ class ByHand:
         epoch = 0
         for n, rate in phases:
             best, saved = np.inf, None
-            optimizer = torch.optim.SGD(self.model.parameters(), rate, momentum=0.9, nesterov=True, weight_decay=0)
+            recipe = {"momentum": 0.9, "nesterov": True, "weight_decay": 0, "fused": True}
+            optimizer = torch.optim.SGD(self.model.parameters(), rate, **recipe)
             for _ in range(n):
                 epoch += 1
                 self.model.train()

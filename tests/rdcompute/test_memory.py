@@ -1,0 +1,54 @@
+"""Memory of processes that compute."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from rdcompute.memory import HUGE_PAGES, huge_pages, keep_memory
+
+FAULTS = """
+import resource, sys
+from rdcompute.memory import keep_memory
+if sys.argv[1] == "keep":
+    keep_memory()
+import torch
+torch.set_num_threads(1)
+def use(n):
+    for _ in range(n):
+        a, b, c = torch.ones(2**21), torch.ones(2**21), torch.ones(2**21)
+        del a, b, c
+use(5)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+use(30)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the GNU C library is asked")
+def test_what_is_freed_is_used_again_without_new_pages():
+    faults = {
+        how: int(subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True).stdout)
+        for how in ("plain", "keep")
+    }
+    assert faults["plain"] > 10_000 > 1_000 > faults["keep"]
+
+
+def test_elsewhere_nothing_happens(monkeypatch):
+    def missing(name):
+        raise OSError(name)
+
+    monkeypatch.setattr("ctypes.CDLL", missing)
+    keep_memory()
+
+
+def test_the_environment_is_as_it_was_and_its_own_word_counts(monkeypatch):
+    first, second = HUGE_PAGES
+    monkeypatch.setenv(first, "mine")
+    monkeypatch.delenv(second, raising=False)
+    monkeypatch.setattr(sys, "platform", "linux")
+    with huge_pages():
+        assert (os.environ[first], os.environ[second]) == ("mine", HUGE_PAGES[second])
+    assert os.environ[first] == "mine"
+    assert second not in os.environ
