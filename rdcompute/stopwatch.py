@@ -26,6 +26,7 @@ from rdcompute.lineage import beginning, content_hash, initial_network
 from rdcompute.masks import split_mask, top_k_mask
 from rdcompute.models import build_narrow, layer_shapes, parameter_counts, weight_vector
 from rdcompute.plan import Cell
+from rdcompute.precision import arithmetic
 from rdcompute.rundir import RunDirectory
 from rdcompute.training import fit, validate
 from rdcompute.training_settings import TrainingSettings
@@ -68,9 +69,16 @@ def time_network(
     Training is timed with masks, as fine-tuning has them; to train without is faster by less than can be timed.  Of a
     network that has lost channels, which has none, it is its own training that is timed.
     """
-    data, spec = prepared
-    where = torch.device(device)
     trained = dense if compressed.widths is None else compressed
+    with arithmetic(trained.settings, torch.device(device)):
+        return _time_network(dense, compressed, trained, gradient, prepared, torch.device(device))
+
+
+def _time_network(
+    dense: Cell, compressed: Cell, trained: Cell, gradient: bool, prepared: tuple[DeviceData, datasets.DatasetSpec],
+    where: torch.device,
+) -> Timing:  # fmt: skip
+    data, spec = prepared
     settings = trained.settings
     full = _placed(initial_network(dense, spec.n_classes, spec.image_shape), settings, where)
     network = full if compressed.widths is None else _placed(
