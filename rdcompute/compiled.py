@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import Tensor, nn
@@ -46,14 +46,20 @@ def _compiled(model: nn.Module) -> Forward:
     """
     torch.compiler.reset()
     run: Forward = torch.compile(model, dynamic=False, fullgraph=True)
+    return run
 
-    def compiled(images: Tensor) -> Tensor:
-        try:
-            return run(images)
-        except _errors() as error:
+
+@contextmanager
+def compiler_errors() -> Iterator[None]:
+    """Say in one line what goes wrong with compiling in the block: the forward pass, or the backward pass after it."""
+    try:
+        yield
+    except Exception as error:
+        from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
+
+        if isinstance(error, TorchDynamoException | FailOnRecompileLimitHit):
             raise CompilerError(_words(error)) from error
-
-    return compiled
+        raise
 
 
 def check_compiler(settings: Iterable[TrainingSettings], devices: Iterable[str]) -> None:
@@ -74,7 +80,7 @@ def _lack(kind: str) -> str:
     """Return what compiling for a kind of device lacks, "" if nothing is known to be missing."""
     if kind == "cuda" and importlib.util.find_spec("triton") is None:
         return "compile: true needs Triton on cuda, which is not installed; install it or leave compile out"
-    with contextlib.suppress(ImportError):  # where a version of PyTorch has it elsewhere, the first step will tell
+    with suppress(ImportError):  # where a version of PyTorch has it elsewhere, the first step will tell
         from torch._inductor.cpp_builder import get_cpp_compiler
         from torch._inductor.exc import InvalidCxxCompiler
 
@@ -89,12 +95,6 @@ _NO_COMPILER = (
     "compile: true needs a C++ compiler, and none is found (CXX, else the system's own); install one or leave compile "
     "out"
 )
-
-
-def _errors() -> tuple[type[Exception], ...]:
-    from torch._dynamo.exc import FailOnRecompileLimitHit, TorchDynamoException
-
-    return TorchDynamoException, FailOnRecompileLimitHit
 
 
 def _words(error: Exception) -> str:

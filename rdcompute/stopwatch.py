@@ -84,7 +84,7 @@ def _time_network(
     network = full if compressed.widths is None else _placed(
         build_narrow(compressed.arch, compressed.widths, spec.n_classes, spec.image_shape), settings, where
     )  # fmt: skip
-    start, step = _time_steps(network, trained, data, where)
+    start, step, compiling = _time_steps(network, trained, data, where)
     # as many images as train in a second or two: a slow network shows its pace on fewer
     n = max(1, min(settings.eval_batch_size, round(2 * ENOUGH / step)))
     timed = settings.model_copy(update={"eval_batch_size": n, "keep": "best"})
@@ -98,7 +98,7 @@ def _time_network(
     measuring = 0.0 if compressed.widths is None else (
         _repeat(lambda: channel_scores(full, data, "timing", few), where) / few * min(N_IMAGES, data.n_train)
     )  # fmt: skip
-    rest = [_time_rest(dense, compressed, data, spec, where) for _ in range(2)][-1]
+    rest = [compiling + part for part in [_time_rest(dense, compressed, data, spec, where) for _ in range(2)][-1]]
     n_holdout = len(data.holdout_labels) if settings.validation == "holdout" else datasets.holdout_size(data.n_train)
     n_train = data.n_train - (0 if settings.validation == "holdout" else n_holdout)
     return Timing(
@@ -110,14 +110,20 @@ def _placed(network: nn.Module, settings: TrainingSettings, device: torch.device
     return network.to(device).to(memory_format=MEMORY_FORMATS[settings.memory_format])
 
 
-def _time_steps(network: nn.Module, cell: Cell, data: DeviceData, device: torch.device) -> tuple[float, float]:
-    """Return the seconds before the first step of an epoch, and the seconds an image of the steps."""
+def _time_steps(network: nn.Module, cell: Cell, data: DeviceData, device: torch.device) -> tuple[float, float, float]:
+    """Return the seconds before the first step of an epoch, the seconds an image of the steps, and those of compiling.
+
+    A network is compiled twice: what the first cell leaves on disk makes it faster for all others.
+    """
     shapes = layer_shapes(network) if cell.widths is None else {}
     masks = {name: torch.ones(shape, dtype=torch.bool) for name, shape in shapes.items()}
-    watch = _Watch(data, lambda: clock(device))
-    with contextlib.suppress(_Enough):
-        fit(network, cast(DeviceData, watch), _SMALL_RATE, cell.settings, stream_name="timing", masks=masks)
-    return watch.result()
+    for _ in range(2 if cell.settings.compile else 1):
+        watch = _Watch(data, lambda: clock(device), cell.settings.compile)
+        with contextlib.suppress(_Enough):
+            fit(network, cast(DeviceData, watch), _SMALL_RATE, cell.settings, stream_name="timing", masks=masks)
+    start, step = watch.result()
+    seconds, n_images = watch.blocks[0]
+    return start, step, max(0.0, seconds - n_images * step) if cell.settings.compile else 0.0
 
 
 class _Enough(Exception):
@@ -130,6 +136,7 @@ class _Watch:
 
     data: DeviceData
     clock: Callable[[], float]
+    compiles: bool = False  # in the first block, which is then no time of a step
     starts: list[float] = field(default_factory=list)
     blocks: list[tuple[float, int]] = field(default_factory=list)
     n_steps: int = 1  # of a block
@@ -157,7 +164,8 @@ class _Watch:
     def _note(self, seconds: float, n_images: int, n_steps: int) -> None:
         """Keep a block of steps; the first ones, in which memory is reserved, are told apart by `result`."""
         self.blocks.append((seconds, n_images))
-        self.spent += seconds
+        if not self.compiles or len(self.blocks) > 1:
+            self.spent += seconds
         if len(self.blocks) == 2:
             self.n_steps = max(1, round(BLOCK * n_steps / seconds))
         if len(self.blocks) >= 2 + (FEWEST if self.spent < TOO_LONG else 0) and self.spent >= ENOUGH:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rdcompute.checkpoint import Checkpoint, EpochReport, Progress, State, momentum_of, restore_momentum
-from rdcompute.compiled import Forward, training_forward
+from rdcompute.compiled import Forward, compiler_errors, training_forward
 from rdcompute.device_data import DeviceData
 from rdcompute.precision import in_steps
 from rdcompute.training_settings import Phase, TrainingSettings, step_rates
@@ -87,8 +87,8 @@ def fit(
         if settings.renew_optimizer and epoch in begins:
             optimizer.state.clear()
         names = (f"order/{stream_name}/{epoch}", f"augment/{stream_name}/{epoch}")
-        with in_steps(settings):
-            model.train()
+        model.train()
+        with in_steps(settings), compiler_errors():
             loss = _train_epoch(forward, optimizer, epoch_rates.tolist(), data, names, settings.batch_size, masked)
         val_loss, accuracy = validate(model, data, settings)
         seconds = time.perf_counter() - started
