@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 
@@ -22,7 +22,7 @@ def arithmetic(settings: TrainingSettings, device: torch.device) -> Iterator[Non
     is off everywhere: PyTorch leaves it on for convolutions, whose products would have 10 bits of 23.  On MPS there is
     no mode that refuses what is not deterministic, and none is asked for.
     """
-    cudnn, filling = torch.backends.cudnn, torch.utils.deterministic
+    cudnn, filling = torch.backends.cudnn, cast(Any, torch.utils.deterministic)
     strict = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
     before = cudnn.deterministic, cudnn.benchmark, filling.fill_uninitialized_memory
     with _float32("ieee"):

@@ -98,12 +98,13 @@ def _time_network(
     measuring = 0.0 if compressed.widths is None else (
         _repeat(lambda: channel_scores(full, data, "timing", few), where) / few * min(N_IMAGES, data.n_train)
     )  # fmt: skip
-    rest = [compiling + part for part in [_time_rest(dense, compressed, data, spec, where) for _ in range(2)][-1]]
+    of_dense, of_compressed = [_time_rest(dense, compressed, data, spec, where) for _ in range(2)][-1]
     n_holdout = len(data.holdout_labels) if settings.validation == "holdout" else datasets.holdout_size(data.n_train)
     n_train = data.n_train - (0 if settings.validation == "holdout" else n_holdout)
     return Timing(
-        n_train, n_holdout, len(data.test_labels), start, step, evaluating, ranking, *rest, channels=measuring
-    )
+        n_train, n_holdout, len(data.test_labels), start, step, evaluating, ranking,
+        dense=of_dense + compiling, compressed=of_compressed + compiling, channels=measuring,
+    )  # fmt: skip
 
 
 def _placed(network: nn.Module, settings: TrainingSettings, device: torch.device) -> nn.Module:
