@@ -42,6 +42,9 @@ def data(tiny_npz):
     return DeviceData.load(images, torch.device("cpu"), root_seed=0)
 
 
+OPEN = "any number of images"
+
+
 class Graphs(list):
     """Number of images of each graph, in the order in which they were made, which takes so many seconds."""
 
@@ -55,7 +58,8 @@ def graphs(monkeypatch):
 
     def backend(graph, inputs):
         time.sleep(made.seconds)
-        made.append(next(len(t) for t in inputs if isinstance(t, torch.Tensor) and t.shape[1:] == (1, 10, 10)))
+        sizes = [t.shape[0] for t in inputs if isinstance(t, torch.Tensor) and t.shape[1:] == (1, 10, 10)]
+        made.append(OPEN if any(isinstance(t, torch.SymInt) for t in inputs) else sizes[0])
         return graph.forward
 
     monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=backend))
@@ -219,6 +223,6 @@ def test_a_plan_times_compiled_steps_and_adds_to_each_cell_what_compiling_takes(
     dense, compressed = make_plan(grid).cells
     graphs.seconds = 0.5
     timing = time_network(dense, compressed, False, (data, datasets.dataset_spec(dense.dataset)), "cpu")
-    assert graphs[0] == 16
+    assert graphs.count(16) == 2  # what the first cell leaves on disk makes the others faster
     assert min(timing.dense, timing.compressed) > graphs.seconds
     assert 16 * timing.train < graphs.seconds / 2

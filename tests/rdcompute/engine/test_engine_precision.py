@@ -178,8 +178,22 @@ def test_bfloat16_is_for_the_steps_and_everything_that_is_kept_or_counted_is_flo
     same.load_state_dict(model.state_dict())
     with arithmetic(settings(), CPU):
         assert np.array_equal(predict(same, data, 7), predicted)
-    # a loss of bfloat16 would have 8 bits
-    assert all(r.loss != float(torch.tensor(r.loss).bfloat16()) for r in result.history)
+    logits = training_forward(model.train(), own, CPU)(data.normalize(data.test_images))
+    assert logits.dtype == torch.float32  # so the loss is
+
+
+def test_tf32_is_for_the_steps(data):
+    own = settings(precision="tf32", batch_size=16)
+    model = build_model("lenet", 3, (3, 10, 10), 1).to(memory_format=torch.channels_last)
+    seen = {True: set(), False: set()}
+    model.conv1.register_forward_hook(lambda m, *_: seen[m.training].add((flags()["matmul"], flags()["conv"])))
+    model.conv1.weight.register_hook(lambda _: seen[True].add((flags()["matmul"], flags()["conv"])))
+    with arithmetic(own, CPU):
+        fit(model, data, ((1, 0.05),), own, stream_name="0/t/a/dense")
+        predict(model, data, 7)
+        training_gradient(model, data.train_images, data.train_labels, data.normalize, 16)
+    assert seen[False] == {("highest", False)}
+    assert seen[True] == {("high", True), ("highest", False)}  # the latter in the gradient of a criterion
 
 
 def test_cells_of_other_precision_in_one_worker_have_the_bits_that_they_have_alone(make_grid, tiny_npz, tmp_path):
