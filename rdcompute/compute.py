@@ -84,8 +84,8 @@ def compute(
     manifest = _manifest(run_dir)
     plan = make_plan(grid, data_dir, known_networks(manifest))
     devices = worker_devices("cpu", n_workers, workers_per_device)
-    if not _seem_finished(plan, run_dir):  # else torch, seconds to import, may not be needed
-        devices = _devices(device, n_workers, workers_per_device)
+    if missing := _seem_missing(plan, run_dir):  # else torch, seconds to import, may not be needed
+        devices = _devices(device, n_workers, workers_per_device, missing)
     target = check_output(output, grid, smaller=grids_before(manifest, extend=extend))
     if run_dir.absolute() == output.absolute():
         raise InputError(f"--output {output} is the run directory too; give another name or --run-dir")
@@ -103,7 +103,7 @@ def compute(
         there = _without_orphans(plan, run, identities(plan.cells, run))
         n_reused = len(there)
         if n_reused < len(plan.cells):
-            devices = _devices(device, n_workers, workers_per_device)
+            devices = _devices(device, n_workers, workers_per_device, missing)
         _log_beginning(plan, n_reused, devices)
         check_replicates(plan, there, lambda cell: facts[cell.dataset].n_train(cell))
         failed = _run_all(
@@ -139,16 +139,20 @@ def _failures(plan: Plan, failed: Mapping[str, str]) -> dict[str, str]:
     return {cell.title: failed[cell.key] for cell in plan.cells if cell.key in failed}
 
 
-def _devices(device: str, n_workers: int | str, per_device: int) -> tuple[str, ...]:
+def _devices(device: str, n_workers: int | str, per_device: int, cells: Iterable[Cell]) -> tuple[str, ...]:
+    """Return the device of every worker; refuse cells that these cannot compute."""
+    from rdcompute.compiled import check_compiler
     from rdcompute.execute import choose_device
 
-    return worker_devices(choose_device(device), n_workers, per_device)
+    devices = worker_devices(choose_device(device), n_workers, per_device)
+    check_compiler({cell.settings for cell in cells}, devices)
+    return devices
 
 
-def _seem_finished(plan: Plan, run_dir: Path) -> bool:
-    """Return whether every cell has a file; only reading it says whether it is whole."""
+def _seem_missing(plan: Plan, run_dir: Path) -> list[Cell]:
+    """Return the cells without a file; only reading one says whether it is whole."""
     run = RunDirectory(run_dir, {})
-    return all(run.cell_path(cell.key).is_file() for cell in plan.cells)
+    return [cell for cell in plan.cells if not run.cell_path(cell.key).is_file()]
 
 
 def _log_beginning(plan: Plan, n_reused: int, devices: tuple[str, ...]) -> None:
@@ -250,7 +254,7 @@ def retry(
         if run.directory.has(cell.key):
             raise InputError(f"cell {cell.key} ({cell.title}) is finished; only what failed or is missing is retried")
         wanted |= {one.key: one for one in cell.lineage}
-    devices = _devices(device, n_workers, workers_per_device)
+    devices = _devices(device, n_workers, workers_per_device, wanted.values())
     facts, _ = _images_of(run, data_dir)
     with run.directory.writing(), logged(run.directory.path):
         here = [cell for cell in run.plan.cells if cell.key in wanted]

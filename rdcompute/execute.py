@@ -23,7 +23,8 @@ from rdcompute.lineage import beginning, content_hash, initial_network, stream_n
 from rdcompute.masks import pack_masks
 from rdcompute.models import ParameterCounts, parameter_counts
 from rdcompute.plan import Cell
-from rdcompute.provenance import now
+from rdcompute.precision import arithmetic
+from rdcompute.provenance import determinism, now
 from rdcompute.rundir import CellResult, RunDirectory
 from rdcompute.schedule import CHECKPOINT_EVERY
 from rdcompute.training import Fit, confusion_matrix, fit, predict
@@ -37,15 +38,16 @@ Outcome = tuple[Meta, Arrays, CellCheckpoint]
 
 
 def use_one_thread() -> None:
-    """Fix what bit-identical results on one machine need: one thread, deterministic kernels."""
+    """Fix what bit-identical results need of a whole process: one thread, and a workspace for CUDA's products.
+
+    The rest belongs to a cell (`precision.arithmetic`).
+    """
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(1)
     if torch.get_num_interop_threads() != 1:
         # refused once parallel work has begun in this process; only task-parallel scripts use these threads
         with contextlib.suppress(RuntimeError):
             torch.set_num_interop_threads(1)
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.deterministic = True
 
 
 def choose_device(name: str) -> str:
@@ -82,11 +84,16 @@ class Worker:
 
     def execute(self, cell: Cell, on_epoch: OnEpoch | None = None) -> None:
         """Compute a cell and store its result in the run directory."""
+        with arithmetic(cell.settings, self.device):
+            self._execute(cell, on_epoch)
+
+    def _execute(self, cell: Cell, on_epoch: OnEpoch | None) -> None:
         started = time.perf_counter()
         data = self._device_data(cell)
         meta, arrays, checkpoint = (self._dense if cell.is_dense else self._compressed)(cell, data, on_epoch)
         seconds = checkpoint.earlier + time.perf_counter() - started
-        meta |= {"seconds": seconds, "started": checkpoint.began, "ended": now(), "made": self.made}
+        made = {**self.made, "determinism": determinism(cell.settings)}
+        meta |= {"seconds": seconds, "started": checkpoint.began, "ended": now(), "made": made}
         self.run.save(cell.key, CellResult(meta, arrays), cell.content())
 
     def _device_data(self, cell: Cell) -> DeviceData:

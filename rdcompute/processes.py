@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from rdcompute.memory import keep_memory
 from rdcompute.plan import Cell
-from rdcompute.provenance import determinism
 from rdcompute.rundir import RunDirectory, StorageError
 from rdcompute.schedule import How, Job, describe_error, logger
 from rdcompute.startup import start, worker_context
@@ -34,7 +33,7 @@ def make_worker(run: RunDirectory, how: How) -> Worker:
     data_dir, device, checkpoint_every, made = how
     use_one_thread()
     keep_memory()
-    return Worker(run, data_dir, torch.device(device), checkpoint_every, {**made, "determinism": determinism()})
+    return Worker(run, data_dir, torch.device(device), checkpoint_every, made)
 
 
 class WorkerDiedError(RuntimeError):

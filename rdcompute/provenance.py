@@ -15,6 +15,7 @@ from typing import Any
 
 from rdcompute.plan import Plan
 from rdcompute.rundir import RunDirectory
+from rdcompute.training_settings import TrainingSettings
 from rdstats._version import __version__
 
 
@@ -32,19 +33,25 @@ def circumstances(device: str) -> dict[str, Any]:
     }
 
 
-def determinism() -> dict[str, Any]:
-    """Return the settings of this process that decide about bits; what workers do is `execute.use_one_thread`."""
+def determinism(settings: TrainingSettings) -> dict[str, Any]:
+    """Return what decides about the bits of a cell's training, while it is computed (`precision.arithmetic`)."""
     import torch
 
+    from rdcompute.precision import in_steps
+
     cudnn = torch.backends.cudnn
-    return {
-        "threads": torch.get_num_threads(),
-        "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
-        "cudnn_deterministic": cudnn.deterministic,
-        "cudnn_benchmark": cudnn.benchmark,
-        "float32_matmul_precision": torch.get_float32_matmul_precision(),
-        "cublas_workspace_config": os.environ.get("CUBLAS_WORKSPACE_CONFIG", ""),
-    }
+    with in_steps(settings):
+        return {
+            "threads": torch.get_num_threads(),
+            "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+            "cudnn_deterministic": cudnn.deterministic,
+            "cudnn_benchmark": cudnn.benchmark,
+            "precision": settings.precision,
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
+            "cudnn_allow_tf32": cudnn.allow_tf32,
+            "compile": settings.compile,
+            "cublas_workspace_config": os.environ.get("CUBLAS_WORKSPACE_CONFIG", ""),
+        }
 
 
 def device_name(device: str) -> str:

@@ -26,6 +26,7 @@ from rdcompute.lineage import beginning, content_hash, initial_network
 from rdcompute.masks import split_mask, top_k_mask
 from rdcompute.models import build_narrow, layer_shapes, parameter_counts, weight_vector
 from rdcompute.plan import Cell
+from rdcompute.precision import arithmetic
 from rdcompute.rundir import RunDirectory
 from rdcompute.training import fit, validate
 from rdcompute.training_settings import TrainingSettings
@@ -68,15 +69,22 @@ def time_network(
     Training is timed with masks, as fine-tuning has them; to train without is faster by less than can be timed.  Of a
     network that has lost channels, which has none, it is its own training that is timed.
     """
-    data, spec = prepared
-    where = torch.device(device)
     trained = dense if compressed.widths is None else compressed
+    with arithmetic(trained.settings, torch.device(device)):
+        return _time_network(dense, compressed, trained, gradient, prepared, torch.device(device))
+
+
+def _time_network(
+    dense: Cell, compressed: Cell, trained: Cell, gradient: bool, prepared: tuple[DeviceData, datasets.DatasetSpec],
+    where: torch.device,
+) -> Timing:  # fmt: skip
+    data, spec = prepared
     settings = trained.settings
     full = _placed(initial_network(dense, spec.n_classes, spec.image_shape), settings, where)
     network = full if compressed.widths is None else _placed(
         build_narrow(compressed.arch, compressed.widths, spec.n_classes, spec.image_shape), settings, where
     )  # fmt: skip
-    start, step = _time_steps(network, trained, data, where)
+    start, step, compiling = _time_steps(network, trained, data, where)
     # as many images as train in a second or two: a slow network shows its pace on fewer
     n = max(1, min(settings.eval_batch_size, round(2 * ENOUGH / step)))
     timed = settings.model_copy(update={"eval_batch_size": n, "keep": "best"})
@@ -90,26 +98,33 @@ def time_network(
     measuring = 0.0 if compressed.widths is None else (
         _repeat(lambda: channel_scores(full, data, "timing", few), where) / few * min(N_IMAGES, data.n_train)
     )  # fmt: skip
-    rest = [_time_rest(dense, compressed, data, spec, where) for _ in range(2)][-1]
+    of_dense, of_compressed = [_time_rest(dense, compressed, data, spec, where) for _ in range(2)][-1]
     n_holdout = len(data.holdout_labels) if settings.validation == "holdout" else datasets.holdout_size(data.n_train)
     n_train = data.n_train - (0 if settings.validation == "holdout" else n_holdout)
     return Timing(
-        n_train, n_holdout, len(data.test_labels), start, step, evaluating, ranking, *rest, channels=measuring
-    )
+        n_train, n_holdout, len(data.test_labels), start, step, evaluating, ranking,
+        dense=of_dense + compiling, compressed=of_compressed + compiling, channels=measuring,
+    )  # fmt: skip
 
 
 def _placed(network: nn.Module, settings: TrainingSettings, device: torch.device) -> nn.Module:
     return network.to(device).to(memory_format=MEMORY_FORMATS[settings.memory_format])
 
 
-def _time_steps(network: nn.Module, cell: Cell, data: DeviceData, device: torch.device) -> tuple[float, float]:
-    """Return the seconds before the first step of an epoch, and the seconds an image of the steps."""
+def _time_steps(network: nn.Module, cell: Cell, data: DeviceData, device: torch.device) -> tuple[float, float, float]:
+    """Return the seconds before the first step of an epoch, the seconds an image of the steps, and those of compiling.
+
+    A network is compiled twice: what the first cell leaves on disk makes it faster for all others.
+    """
     shapes = layer_shapes(network) if cell.widths is None else {}
     masks = {name: torch.ones(shape, dtype=torch.bool) for name, shape in shapes.items()}
-    watch = _Watch(data, lambda: clock(device))
-    with contextlib.suppress(_Enough):
-        fit(network, cast(DeviceData, watch), _SMALL_RATE, cell.settings, stream_name="timing", masks=masks)
-    return watch.result()
+    for _ in range(2 if cell.settings.compile else 1):
+        watch = _Watch(data, lambda: clock(device), cell.settings.compile)
+        with contextlib.suppress(_Enough):
+            fit(network, cast(DeviceData, watch), _SMALL_RATE, cell.settings, stream_name="timing", masks=masks)
+    start, step = watch.result()
+    seconds, n_images = watch.blocks[0]
+    return start, step, max(0.0, seconds - n_images * step) if cell.settings.compile else 0.0
 
 
 class _Enough(Exception):
@@ -122,6 +137,7 @@ class _Watch:
 
     data: DeviceData
     clock: Callable[[], float]
+    compiles: bool = False  # in the first block, which is then no time of a step
     starts: list[float] = field(default_factory=list)
     blocks: list[tuple[float, int]] = field(default_factory=list)
     n_steps: int = 1  # of a block
@@ -149,7 +165,8 @@ class _Watch:
     def _note(self, seconds: float, n_images: int, n_steps: int) -> None:
         """Keep a block of steps; the first ones, in which memory is reserved, are told apart by `result`."""
         self.blocks.append((seconds, n_images))
-        self.spent += seconds
+        if not self.compiles or len(self.blocks) > 1:
+            self.spent += seconds
         if len(self.blocks) == 2:
             self.n_steps = max(1, round(BLOCK * n_steps / seconds))
         if len(self.blocks) >= 2 + (FEWEST if self.spent < TOO_LONG else 0) and self.spent >= ENOUGH:

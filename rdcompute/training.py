@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from rdcompute.checkpoint import Checkpoint, EpochReport, Progress, State, momentum_of, restore_momentum
+from rdcompute.compiled import Forward, compiler_errors, training_forward
 from rdcompute.device_data import DeviceData
+from rdcompute.precision import in_steps
 from rdcompute.training_settings import Phase, TrainingSettings, step_rates
 
 Masks = Mapping[str, Tensor]
@@ -65,6 +67,7 @@ def fit(
     DivergedError
         A loss that is not finite.
     """
+    forward = training_forward(model, settings, data.train_labels.device)
     masked = _masked_weights(model, masks or {})
     _apply(masked)
     optimizer = make_optimizer(model, settings)
@@ -81,7 +84,9 @@ def fit(
         if settings.renew_optimizer and epoch in begins:
             optimizer.state.clear()
         names = (f"order/{stream_name}/{epoch}", f"augment/{stream_name}/{epoch}")
-        loss = _train_epoch(model, optimizer, epoch_rates.tolist(), data, names, settings.batch_size, masked)
+        model.train()
+        with in_steps(settings), compiler_errors():
+            loss = _train_epoch(forward, optimizer, epoch_rates.tolist(), data, names, settings.batch_size, masked)
         val_loss, accuracy = validate(model, data, settings)
         seconds = time.perf_counter() - started
         history.append(EpochReport(epoch, len(rates), loss, val_loss, data.n_train, seconds, accuracy))
@@ -117,7 +122,7 @@ def _is_kept(rule: str, history: list[EpochReport], kept_epoch: int, last_phase:
 
 
 def _train_epoch(
-    model: nn.Module,
+    forward: Forward,
     optimizer: torch.optim.Optimizer,
     rates: list[float],
     data: DeviceData,
@@ -126,13 +131,12 @@ def _train_epoch(
     masked: list[tuple[Tensor, Tensor]],
 ) -> float:
     """Run the steps of one epoch, one a rate; return its mean training loss.  The device is read once, at the end."""
-    model.train()
     total = torch.zeros((), device=data.train_labels.device)
     n_images = 0
     for (images, labels), rate in zip(data.epoch(streams, batch_size), rates, strict=False):  # the last may end early
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = F.cross_entropy(model(images), labels)
+        loss = F.cross_entropy(forward(images), labels)
         optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         optimizer.step()

@@ -75,6 +75,15 @@ class TrainingSettings(BaseModel):
     memory_format: Literal["channels_last", "contiguous"] = Field(
         "channels_last", description="layout of images and weights; other layouts give other bits"
     )
+    precision: Literal["fp32", "tf32", "bf16"] = Field(
+        "fp32",
+        description="arithmetic of the training steps: float32; its products as TensorFloat32 where the device has it; "
+        "or bfloat16 with float32 parameters. What is counted or compared is computed in float32",
+    )
+    compile: bool = Field(False, description="training steps through torch.compile; needs a compiler")
+    deterministic: bool = Field(
+        True, description="bits that repeat on CUDA, too; else its fastest kernels (on the CPU bits repeat anyway)"
+    )
 
     @field_validator("train", "finetune", mode="before")
     @classmethod

@@ -102,9 +102,9 @@ def batch_gradient(
 
 
 def flat(tensors: Iterable[torch.Tensor]) -> npt.NDArray[np.float64]:
-    """Return tensors one after the other, each row-major, as one float64 vector."""
-    parts = (tensor.detach().cpu().double().numpy().reshape(-1) for tensor in tensors)
-    return np.concatenate([np.empty(0), *parts])
+    """Return tensors one after the other, each row-major, as one float64 vector; the device is read once."""
+    parts = [tensor.detach().reshape(-1) for tensor in tensors]
+    return torch.cat(parts).cpu().double().numpy() if parts else np.empty(0)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ _AXES = ("dataset", "arch", "method", "ratio")
 _JOINED = ("seeds", "experiments", "training", "scale")
 LATER: Mapping[str, Any] = {
     "unit": "epochs", "schedule": "constant", "warmup_epochs": 0, "renew_optimizer": False, "validation": "holdout",
-    "keep": "best", "report_last": False,
+    "keep": "best", "report_last": False, "precision": "fp32", "compile": False, "deterministic": True,
 }  # fmt: skip
 """Fields of the recipes of architectures that older grids do not tell, and what held then."""
 
