@@ -21,6 +21,9 @@ from rdcompute.training_settings import Phase, TrainingSettings, step_rates
 
 Masks = Mapping[str, Tensor]
 
+FUSED = ("cpu", "cuda", "mps")
+"""Devices with a kernel for a whole step of SGD."""
+
 
 class DivergedError(RuntimeError):
     """The training or validation loss is not a number."""
@@ -106,10 +109,11 @@ def fit(
 
 
 def make_optimizer(model: nn.Module, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Return SGD whose step is one pass over all parameters; its learning rate is set before every step."""
+    """Return SGD, its step one kernel where the device has one; the learning rate is set before every step."""
+    parameters = list(model.parameters())
     return torch.optim.SGD(
-        model.parameters(), lr=0.0, momentum=settings.momentum,
-        nesterov=settings.nesterov and settings.momentum > 0, weight_decay=settings.weight_decay, fused=True,
+        parameters, lr=0.0, momentum=settings.momentum, nesterov=settings.nesterov and settings.momentum > 0,
+        weight_decay=settings.weight_decay, fused=parameters[0].device.type in FUSED,
     )  # fmt: skip
 
 
