@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import bisect
-import contextlib
 import math
 import statistics
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -17,7 +16,6 @@ from torch import Tensor
 
 from rdcompute.device_data import DeviceData, Normalize
 from rdcompute.models import build_model
-from rdcompute.models.resnet import ResNet
 from rdcompute.projection.operations import MATRIX, Operation
 from rdcompute.projection.work import Shape, count_work
 from rdcompute.training import fit
@@ -27,13 +25,15 @@ Key = tuple[Any, ...]
 Rates = dict[Key, tuple[tuple[float, float], ...]]
 """By kind of operation (and its shape): amounts (flops or bytes) and the seconds they take."""
 
-BYTES = (2**12, 2**15, 2**18, 2**21, 2**24)
+BYTES = (2**12, 2**16, 2**20, 2**23)
 """Sizes of tensors with which what memory bounds is measured: in every cache, and in none."""
-_FEWEST, _LEAST, _MOST = 5, 0.005, 0.3
+_FEWEST, _LEAST, _MOST = 5, 0.005, 0.1
 """Repeats of a measurement, and seconds that all of them take at least and at most."""
 _RING = 8
 """Results that stay in memory meanwhile, as in training, where they are not written over at once."""
-_FLOPS = 4e8
+_ROOM = 2**25
+"""Bytes of the tensors that are read in turn, as much as a large cache."""
+_FLOPS = 2e8
 """Of the convolutions that are measured, about: some milliseconds."""
 
 _aten = torch.ops.aten
@@ -85,6 +85,17 @@ def measure(operations: Iterable[Operation], memory_format: torch.memory_format 
     return CpuRates(_call_seconds(), rates)
 
 
+def mean_rates(found: Sequence[CpuRates]) -> CpuRates:
+    """Return the means of what several processes have measured at once."""
+    rates: Rates = {}
+    for key, points in found[0].rates.items():
+        own = [one.rates[key] for one in found]
+        rates[key] = tuple(
+            (amount, statistics.fmean(other[i][1] for other in own)) for i, (amount, _) in enumerate(points)
+        )
+    return CpuRates(statistics.fmean(one.call for one in found), rates)
+
+
 def _measure(one: Operation, memory_format: torch.memory_format) -> Iterable[tuple[float, float]]:
     if one.kind == "conv":
         yield _convolution(one, memory_format)
@@ -95,7 +106,7 @@ def _measure(one: Operation, memory_format: torch.memory_format) -> Iterable[tup
     else:
         for n_bytes in BYTES:
             make, traffic = _REPRESENTATIVES[one.kind](n_bytes, one.sizes[0] if one.sizes else 16, memory_format)
-            yield traffic, _seconds([make() for _ in range(max(2, min(64, 2**26 // n_bytes)))])
+            yield traffic, _seconds([make() for _ in range(max(2, min(64, _ROOM // n_bytes)))])
 
 
 def _seconds(calls: list[Callable[[], object]]) -> float:
@@ -146,7 +157,7 @@ def _images(n_bytes: int, channels: int, memory_format: torch.memory_format) -> 
     """Return images of about so many bytes, 32 pixels a side unless that is more."""
     side = max(2, min(32, int(math.sqrt(n_bytes / 4 / channels)) // 2 * 2))
     n = max(1, n_bytes // (4 * channels * side * side))
-    return torch.randn(n, channels, side, side).to(memory_format=memory_format)
+    return torch.full((n, channels, side, side), 0.5).to(memory_format=memory_format)
 
 
 def _map(n_bytes: int, channels: int, memory_format: torch.memory_format) -> Representative:
@@ -190,7 +201,7 @@ def _convert(n_bytes: int, channels: int, memory_format: torch.memory_format) ->
 
 
 def _gather(n_bytes: int, channels: int, memory_format: torch.memory_format) -> Representative:
-    n = max(1, n_bytes // (32 * 32 * 3))
+    n = max(1, min(n_bytes, 2**18) // (32 * 32 * 3))  # a pixel takes as long, however many there are
 
     def make() -> Callable[[], object]:
         x = torch.zeros(4 * n, 40, 40, 3, dtype=torch.uint8)
@@ -253,10 +264,9 @@ _REPRESENTATIVES: dict[str, Callable[[int, int, torch.memory_format], Representa
 def _call_seconds(n_steps: int = 30) -> float:
     """Return the seconds of calling an operation: those of a step of a network so small that nothing else counts.
 
-    A residual network of 8 layers on two images of 8x8 pixels, through `fit`: Python, modules, autograd, optimiser.
+    ResNet-20 on two images of 8x8 pixels, through `fit`: Python, modules, autograd, optimiser.
     """
     settings = TrainingSettings(batch_size=2)
-    torch.manual_seed
     model = build_model("resnet20", 2, (1, 8, 8), 0)
     pixels = torch.zeros((2 * n_steps, 8, 8, 1), dtype=torch.uint8)
     labels = torch.zeros(2 * n_steps, dtype=torch.int64)

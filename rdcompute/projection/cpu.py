@@ -1,0 +1,100 @@
+"""What a plan takes on cores of this machine, from rates of operations that are measured here."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any, cast
+
+import torch
+
+from rdcompute.calibrate import Sample, samples_of, together
+from rdcompute.device_data import MEMORY_FORMATS, DeviceData, Normalize
+from rdcompute.estimate import Timing
+from rdcompute.execute import use_one_thread
+from rdcompute.image_parts import PAD
+from rdcompute.plan import Cell, Plan
+from rdcompute.projection.cpu_rates import CpuRates, key_of, mean_rates, measure
+from rdcompute.projection.model import cpu_cost
+from rdcompute.projection.operations import Operation
+from rdcompute.projection.project import (
+    ImageCounts,
+    ProjectedNetwork,
+    Projection,
+    a_image,
+    is_cropped,
+    split_sizes,
+    wall_times,
+    work_of,
+)
+from rdcompute.projection.work import Work
+from rdcompute.stopwatch import time_rest
+
+
+def project_here(
+    plan: Plan, left: Sequence[Cell], finished: Collection[str], counts: Mapping[str, ImageCounts], n_workers: int
+) -> Projection:
+    """Return what is left of a plan on cores of this machine; arguments as `rdcompute.projection.project.project`.
+
+    Operations are measured in as many processes at once as there are workers, since cores share memory and power.
+    """
+    samples = samples_of(left)
+    works = {sample.network: work_of(sample, plan, "cpu") for sample in samples}
+    rates = rates_of(list(works.values()), samples, n_workers)
+    timings, networks = {}, []
+    for sample in samples:
+        work, cell = works[sample.network], sample.trained
+        spec, count = plan.datasets[cell.dataset], counts[cell.dataset]
+        step, evaluation, gradient = (cpu_cost(part, rates) for part in (work.step, work.evaluation, work.gradient))
+        n_train, n_holdout = split_sizes(cell, count, spec.n_classes)
+        rest = [time_rest(sample.dense, sample.compressed, n_train, count.n_test, spec, torch.device("cpu"))
+                for _ in range(2)][-1]  # fmt: skip
+        timings[sample.network] = Timing(
+            n_train, n_holdout, count.n_test, _epoch_start(cell, plan, n_train),
+            a_image(step.seconds(), n_train, work.batch), a_image(evaluation.seconds(), n_holdout, work.eval_batch),
+            a_image(gradient.seconds(), n_train, work.batch) if sample.gradient else 0.0, *rest,
+        )  # fmt: skip
+        networks.append(ProjectedNetwork.of(sample, work, step, step.seconds(), 0.0))
+    wall = wall_times(left, finished, timings, 1, n_workers)
+    return Projection(None, tuple(networks), timings, 1, (), wall, rates.call * 1e6)
+
+
+def rates_of(works: Sequence[Work], samples: Sequence[Sample], n_processes: int = 1) -> CpuRates:
+    """Measure all rates that some works need: of every operation one example, in each layout that there is."""
+    examples: dict[Any, Operation] = {}
+    for work in works:
+        for part in (work.step, work.evaluation, work.gradient):
+            examples |= {key_of(one): one for one in part}
+    (name,) = {sample.trained.settings.memory_format for sample in samples} or {"channels_last"}
+    task = partial(_measured, list(examples.values()), name)
+    if n_processes == 1:
+        return task(lambda: None)
+    found, _ = together([task] * n_processes)
+    if found is None:
+        raise RuntimeError("a process that measured operations has died")
+    return mean_rates(found)
+
+
+def _measured(examples: list[Operation], memory_format: str, meet: Callable[[], Any]) -> CpuRates:
+    use_one_thread()
+    meet()
+    return measure(examples, MEMORY_FORMATS[memory_format])
+
+
+def _epoch_start(cell: Cell, plan: Plan, n_train: int) -> float:
+    """Return the seconds until an epoch has drawn order and augmentation, through the code that does."""
+    channels, height, width = plan.datasets[cell.dataset].image_shape
+    crop = is_cropped(cell, plan)
+    margin = 2 * PAD if crop else 0
+    pixels = torch.zeros((1, height + margin, width + margin, channels), dtype=torch.uint8)
+    one = torch.ones(1, 1, 1, 1)
+    labels = torch.zeros(n_train, dtype=torch.int64)
+    data = DeviceData(
+        "start", pixels.expand(n_train, -1, -1, -1), labels, pixels, labels[:1], pixels, labels[:1],
+        Normalize(one, one, torch.contiguous_format), crop, cell.root_seed, 2,
+    )  # fmt: skip
+    begun = time.perf_counter()
+    next(data.epoch(("order/start", "augment/start"), 1))
+    return time.perf_counter() - begun
