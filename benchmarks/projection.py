@@ -7,9 +7,11 @@ import time
 
 import numpy as np
 import torch
+from torch import nn
 
 from benchmarks.common import Row, aim
 from rdcompute import datasets, stopwatch
+from rdcompute.calibrate import Sample, samples_of
 from rdcompute.device_data import MEMORY_FORMATS, DeviceData
 from rdcompute.execute import use_one_thread
 from rdcompute.grid import Grid
@@ -18,7 +20,6 @@ from rdcompute.plan import make_plan
 from rdcompute.projection.cpu import rates_of
 from rdcompute.projection.model import cpu_cost
 from rdcompute.projection.project import work_of
-from rdcompute.calibrate import samples_of
 
 NETWORKS = (("fashion-mnist", "lenet", 20_000), ("cifar10", "resnet20", 8_000), ("cifar10", "resnet56", 6_000))
 WITHIN = 0.3
@@ -36,12 +37,13 @@ def rows(repeats: int = 3) -> list[Row]:
     })  # fmt: skip
     plan = make_plan(grid)
     samples = samples_of(plan.cells)
-    works = [work_of(sample, plan, "cpu") for sample in samples]
+    works = {sample.network: work_of(sample, plan, "cpu") for sample in samples}
     found: list[list[tuple[float, float]]] = [[] for _ in NETWORKS]
     for _ in range(repeats):
-        rates = rates_of(works, samples)
-        for i, (sample, work, (name, arch, n_images)) in enumerate(zip(samples, works, NETWORKS, strict=True)):
-            predicted = work.batch / cpu_cost(work.step, rates).seconds()
+        rates = rates_of(samples, works)
+        for i, (sample, (name, arch, n_images)) in enumerate(zip(samples, NETWORKS, strict=True)):
+            work = works[sample.network]
+            predicted = work.batch / cpu_cost(work.step, rates[sample.trained.settings.memory_format]).seconds()
             data = _data(plan.datasets[name], n_images)
             network = build_model(arch, data.n_classes, data.image_shape, 0)
             network.to(memory_format=MEMORY_FORMATS[sample.trained.settings.memory_format])
@@ -57,7 +59,7 @@ def rows(repeats: int = 3) -> list[Row]:
     return result
 
 
-def _seconds_an_image(network, sample, data: DeviceData) -> float:
+def _seconds_an_image(network: nn.Module, sample: Sample, data: DeviceData) -> float:
     clock = stopwatch.clock
     stopwatch.clock = lambda device: time.thread_time()
     try:

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 import torch
 
 from rdcompute.calibrate import Sample, samples_of, together
 from rdcompute.device_data import MEMORY_FORMATS, DeviceData, Normalize
-from rdcompute.estimate import Timing
+from rdcompute.estimate import Network, Timing
 from rdcompute.execute import use_one_thread
 from rdcompute.image_parts import PAD
 from rdcompute.plan import Cell, Plan
-from rdcompute.projection.cpu_rates import CpuRates, key_of, mean_rates, measure
+from rdcompute.projection.cpu_bench import measure
+from rdcompute.projection.cpu_rates import CpuRates, key_of, mean_rates
 from rdcompute.projection.model import cpu_cost
 from rdcompute.projection.operations import Operation
 from rdcompute.projection.project import (
@@ -42,12 +42,13 @@ def project_here(
     """
     samples = samples_of(left)
     works = {sample.network: work_of(sample, plan, "cpu") for sample in samples}
-    rates = rates_of(list(works.values()), samples, n_workers)
+    rates = rates_of(samples, works, n_workers)
     timings, networks = {}, []
     for sample in samples:
         work, cell = works[sample.network], sample.trained
         spec, count = plan.datasets[cell.dataset], counts[cell.dataset]
-        step, evaluation, gradient = (cpu_cost(part, rates) for part in (work.step, work.evaluation, work.gradient))
+        own = rates[cell.settings.memory_format]
+        step, evaluation, gradient = (cpu_cost(part, own) for part in (work.step, work.evaluation, work.gradient))
         n_train, n_holdout = split_sizes(cell, count, spec.n_classes)
         rest = [time_rest(sample.dense, sample.compressed, n_train, count.n_test, spec, torch.device("cpu"))
                 for _ in range(2)][-1]  # fmt: skip
@@ -58,17 +59,23 @@ def project_here(
         )  # fmt: skip
         networks.append(ProjectedNetwork.of(sample, work, step, step.seconds(), 0.0))
     wall = wall_times(left, finished, timings, 1, n_workers)
-    return Projection(None, tuple(networks), timings, 1, (), wall, rates.call * 1e6)
+    return Projection(None, tuple(networks), timings, 1, (), wall, max(one.call for one in rates.values()) * 1e6)
 
 
-def rates_of(works: Sequence[Work], samples: Sequence[Sample], n_processes: int = 1) -> CpuRates:
-    """Measure all rates that some works need: of every operation one example, in each layout that there is."""
-    examples: dict[Any, Operation] = {}
-    for work in works:
-        for part in (work.step, work.evaluation, work.gradient):
-            examples |= {key_of(one): one for one in part}
-    (name,) = {sample.trained.settings.memory_format for sample in samples} or {"channels_last"}
-    task = partial(_measured, list(examples.values()), name)
+def rates_of(
+    samples: Iterable[Sample], works: Mapping[Network, Work], n_processes: int = 1
+) -> dict[str, CpuRates]:
+    """Measure the rates that some networks need, by their memory format: one example of every operation."""
+    examples: dict[str, dict[Any, Operation]] = {}
+    for sample in samples:
+        work = works[sample.network]
+        own = examples.setdefault(sample.trained.settings.memory_format, {})
+        own |= {key_of(one): one for part in (work.step, work.evaluation, work.gradient) for one in part}
+    return {name: _rates(list(own.values()), name, n_processes) for name, own in examples.items()}
+
+
+def _rates(examples: list[Operation], memory_format: str, n_processes: int) -> CpuRates:
+    task = partial(_measured, examples, memory_format)
     if n_processes == 1:
         return task(lambda: None)
     found, _ = together([task] * n_processes)

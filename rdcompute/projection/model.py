@@ -5,9 +5,9 @@ On a GPU, an operation that does F floating-point operations and moves B bytes t
     d = max(F/(p u(n)), B/b, k),   u(n) = n/(c ceil(n/c)),
 
 p the part of the peak that matrices reach, n the smaller side of the result's matrix (channels) and c the columns of a
-tile, b the part of the memory's bandwidth that is reached, k what the shortest kernel takes.  A step takes
-D = \sum d of the device, and H = n_launches h of the host; both go side by side, so it takes max(D, H).  Of K workers on
-one device, times of the device add up and times of the host do not, as long as each has a core (C of them):
+tile, b the part of the memory's bandwidth that is reached, k what the shortest kernel takes.  A step takes D = \sum d
+of the device and H = n_launches h of the host, side by side: max(D, H).  Of K workers on one device, times of the
+device add up and times of the host do not, as long as each has a core (C of them):
 
     step = max(K D, H max(1, K/C)).
 

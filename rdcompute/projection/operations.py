@@ -17,11 +17,12 @@ _FREE = {
     "set_", "is_same_size", "_version",
 }  # fmt: skip
 """Operations that neither read nor write what they name; views are told by their schema."""
-_FILLS = {"fill_", "zero_", "zeros", "zeros_like", "ones", "ones_like", "full", "full_like", "new_zeros", "scalar_tensor"}
+_FILLS = {
+    "fill_", "zero_", "zeros", "zeros_like", "ones", "ones_like", "full", "full_like", "new_zeros", "scalar_tensor",
+}  # fmt: skip
 _KINDS = {
-    "native_batch_norm": "norm", "cudnn_batch_norm": "norm", "miopen_batch_norm": "norm",
-    "_native_batch_norm_legit": "norm", "_batch_norm_with_update": "norm", "native_batch_norm_backward": "norm-backward",
-    "cudnn_batch_norm_backward": "norm-backward", "batch_norm_backward": "norm-backward",
+    "native_batch_norm": "norm", "_native_batch_norm_legit": "norm", "_batch_norm_with_update": "norm",
+    "native_batch_norm_backward": "norm-backward", "batch_norm_backward": "norm-backward",
     "max_pool2d_with_indices": "pool", "max_pool2d_with_indices_backward": "pool-backward",
     "index": "gather", "index_select": "gather", "_to_copy": "convert", "copy_": "inplace",
     "sum": "reduce", "mean": "reduce", "argmax": "reduce", "_log_softmax": "reduce",

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from rdcompute.grid_errors import explain
 from rdcompute.training_settings import no_text_or_truth
+from rdcompute.workers import AUTO, worker_devices
 from rdcompute.yamlread import read_text, read_yaml
 from rdstats.errors import InputError, nearest, one_of
 
@@ -138,3 +139,30 @@ def load_profile(name: str) -> DeviceProfile:
 
 def _needed() -> list[str]:
     return [name for name, field in DeviceProfile.model_fields.items() if field.is_required()]
+
+
+def find_profile(name: str, workers: int | str, per_device: int) -> tuple[DeviceProfile | None, tuple[str, ...]]:
+    """Return a profile, None for the CPU of this machine, and the device of every worker.
+
+    Parameters
+    ----------
+    workers, per_device : as `rdcompute.workers.worker_devices` has them; `per_device` workers share a device, and
+        ``auto`` is one device.
+
+    Raises
+    ------
+    InputError
+        An unknown name, a file that is no profile, a number below 1.
+    """
+    if name == CPU:
+        return None, worker_devices(CPU, workers, per_device)
+    profile = load_profile(name)
+    places = worker_devices(profile.name, per_device if workers == AUTO else workers, per_device)
+    n_devices = -(-len(places) // per_device)
+    return profile, tuple(f"{profile.name}:{i % n_devices}" for i in range(len(places)))
+
+
+def describe_profiles() -> list[str]:
+    """Return a line for every profile."""
+    lines = [f"{CPU:12} a core of this machine, measured"]
+    return lines + [f"{name:12} {load_profile(name).device}" for name in shipped_profiles()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from rdcompute import datasets
 from rdcompute.calibrate import Sample, samples_of
 from rdcompute.criteria import is_control
 from rdcompute.datasets import holdout_size
-from rdcompute.estimate import Network, Timing, network_of, play
+from rdcompute.estimate import Network, Timing, play
 from rdcompute.image_parts import PAD, n_training
 from rdcompute.plan import Cell, Plan
 from rdcompute.projection.model import Cost, gpu_cost
@@ -155,7 +156,7 @@ def split_sizes(cell: Cell, counts: ImageCounts, n_classes: int) -> tuple[int, i
 
 def project(
     plan: Plan, left: Sequence[Cell], finished: Collection[str], counts: Mapping[str, ImageCounts],
-    profile: DeviceProfile, n_workers: int, per_device: int,
+    profile: DeviceProfile, devices: Sequence[str],
 ) -> Projection:  # fmt: skip
     """Return what is left of a plan on a GPU; nothing is timed.
 
@@ -163,13 +164,15 @@ def project(
     ----------
     left, finished : cells to be computed, keys of those that are finished.
     counts : see `image_counts`.
-    n_workers, per_device : worker processes, and how many of them share a device.
+    devices : the device of every worker; those that share one have equal names.
 
     Raises
     ------
     InputError
         A precision that the profile has no peak of.
     """
+    shared = Counter(devices)
+    per_device = max(shared.values())
     samples = samples_of(left)
     works = {sample.network: work_of(sample, plan, "cuda") for sample in samples}
     costs = {sample.network: _costs(sample, works[sample.network], profile) for sample in samples}
@@ -190,7 +193,7 @@ def project(
         for k in range(1, profile.host_cores + 1)
     ]
     own = timings(per_device)
-    wall = wall_times(left, finished, own, per_device, -(-n_workers // per_device))
+    wall = wall_times(left, finished, own, per_device, len(shared))
     return Projection(profile, tuple(networks), own, per_device, tuple(crowds), wall)
 
 
@@ -207,12 +210,11 @@ def precision_of(sample: Sample) -> Precision:
 
 
 def _costs(sample: Sample, work: Work, profile: DeviceProfile) -> tuple[Cost, Cost, Cost]:
-    """Return what a step, a batch of evaluation and one of a gradient take."""
-    precision = precision_of(sample)
-    step, evaluation, gradient = (
-        gpu_cost(part, profile, precision) for part in (work.step, work.evaluation, work.gradient)
-    )
-    return step, evaluation, gradient
+    """Return what a step, a batch of evaluation and one of a gradient take; only steps are not always in float32."""
+    return (
+        gpu_cost(work.step, profile, precision_of(sample)), gpu_cost(work.evaluation, profile, "fp32"),
+        gpu_cost(work.gradient, profile, "fp32"),
+    )  # fmt: skip
 
 
 def _timing(
@@ -247,9 +249,3 @@ def _memory(
     offsets = 8 * count.n_train * (height + width) if margin else 0
     masks = 4 * work.n_parameters if not is_control(sample.compressed.method) else 0
     return pixels + offsets + masks + 16 * work.n_parameters + work.most_bytes + profile.worker_memory_gb * 1e9
-
-
-def unknown_to(projection: Projection, cells: Sequence[Cell]) -> str:
-    """Return what the projection leaves out of some cells, "" if nothing."""
-    narrow = any(cell.widths is not None for cell in cells)
-    return "the measuring of channels, once for each dense network that loses some, is not in it" if narrow else ""

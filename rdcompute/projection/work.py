@@ -73,8 +73,9 @@ def count_work(shape: Shape, settings: TrainingSettings) -> Work:
     """Run a step of `rdcompute.training.fit`, a batch of `validate` and one of `training_gradient`, and note all calls.
 
     Tensors have shapes, types and layouts, but no data, so it takes no device and no time to speak of.  The step is the
-    second one, in which momentum is there, with masks, as in fine-tuning.
+    second one, in which momentum is there, with masks, as in fine-tuning; nothing is compiled.
     """
+    settings = settings.model_copy(update={name: False for name in ("compile",) if hasattr(settings, name)})
     model = _on_meta(shape, settings)
     with FakeTensorMode(allow_non_fake_inputs=True), _optimizing_as_on(shape.device):
         model = _without_data(model)
@@ -199,8 +200,9 @@ def _data(shape: Shape, settings: TrainingSettings, n_train: int, n_holdout: int
 
     scale = torch.empty((1, channels, 1, 1))
     return DeviceData(
-        "counting", images(n_train, margin), labels(n_train), images(n_holdout), labels(n_holdout), images(1), labels(1),
-        Normalize(scale, scale, MEMORY_FORMATS[settings.memory_format]), shape.crop_flip, 0, shape.n_classes,
+        "counting", images(n_train, margin), labels(n_train), images(n_holdout), labels(n_holdout), images(1),
+        labels(1), Normalize(scale, scale, MEMORY_FORMATS[settings.memory_format]), shape.crop_flip, 0,
+        shape.n_classes,
     )  # fmt: skip
 
 
