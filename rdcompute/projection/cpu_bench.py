@@ -6,6 +6,7 @@ import statistics
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import pairwise
 from typing import cast
 
@@ -48,12 +49,12 @@ def measure(operations: Iterable[Operation], memory_format: torch.memory_format 
 
 
 def _measure(one: Operation, memory_format: torch.memory_format) -> Iterable[tuple[float, float]]:
-    if one.kind == "conv":
+    if one.kind in ("conv", "bias"):
         yield _convolution(one, memory_format)
     elif one.kind == "gemm":
         rows, columns, depth = one.sizes
         pairs = [(torch.randn(rows, depth), torch.randn(depth, columns)) for _ in range(_RING)]
-        yield 2.0 * rows * columns * depth, _seconds([lambda a=a, b=b: a @ b for a, b in pairs])
+        yield 2.0 * rows * columns * depth, _seconds([partial(torch.mm, a, b) for a, b in pairs])
     else:
         for n_bytes in BYTES:
             make, traffic = REPRESENTATIVES[one.kind](n_bytes, one.sizes[0] if one.sizes else 16, memory_format)
@@ -76,28 +77,34 @@ def _seconds(calls: list[Callable[[], object]]) -> float:
 
 
 def _convolution(one: Operation, memory_format: torch.memory_format) -> tuple[float, float]:
-    direction, channels_in, channels_out, side, kernel, stride, n_images = one.sizes
-    flops = one.flops / n_images
-    n = max(1, min(n_images, round(_FLOPS / flops)))
-    padding = [kernel // 2] * 2
-    # the input's side that gives this output's; a pixel more or less does not matter
-    x, y = ((n, channels_in, side * stride, side * stride), (n, channels_out, side, side))
+    """Time a convolution of fewer images, or what the gradient of its bias adds to that of its weight."""
+    direction, channels_in, channels_out, side, kernel, stride, padding, n_images = one.sizes
+    n = max(1, min(n_images, round(_FLOPS / (2 * side**2 * channels_in * channels_out * kernel**2))))
+    source_side = (side - 1) * stride + kernel - 2 * padding
     calls = []
-    for _ in range(2):
-        source, grad = (torch.randn(size).to(memory_format=memory_format) for size in (x, y))
-        weight = torch.randn(channels_out, channels_in, kernel, kernel).to(memory_format=memory_format)
-        calls.append(_convolution_call(direction, source, weight, grad, [stride] * 2, padding))
-    return flops * n, _seconds(calls)
+    for wanted in ([False, True, True], [False, True, False]) if one.kind == "bias" else ([],):
+        own: list[Callable[[], object]] = []
+        for _ in range(2):
+            source = torch.randn(n, channels_in, source_side, source_side).to(memory_format=memory_format)
+            grad = torch.randn(n, channels_out, side, side).to(memory_format=memory_format)
+            weight = torch.randn(channels_out, channels_in, kernel, kernel).to(memory_format=memory_format)
+            rest = ([stride] * 2, [padding] * 2, [1, 1], False, [0, 0], 1)
+            own.append(_convolution_call(direction, source, weight, grad, rest, wanted))
+        calls.append(own)
+    seconds = [_seconds(own) for own in calls]
+    share = n / n_images
+    if one.kind == "bias":
+        return one.n_bytes * share, max(1e-9, seconds[0] - seconds[1])
+    return one.flops * share, seconds[0]
 
 
 def _convolution_call(
-    direction: int, x: Tensor, weight: Tensor, grad: Tensor, stride: list[int], padding: list[int]
+    direction: int, x: Tensor, weight: Tensor, grad: Tensor, rest: tuple[object, ...], wanted: list[bool]
 ) -> Callable[[], object]:
-    rest = (stride, padding, [1, 1], False, [0, 0], 1)
     if direction == 0:
         return lambda: _aten.convolution(x, weight, None, *rest)
-    wanted = [direction == 1, direction == 2, False]
-    return lambda: _aten.convolution_backward(grad, x, weight, None, *rest, wanted)
+    mask = wanted or [direction == 1, direction == 2, False]
+    return lambda: _aten.convolution_backward(grad, x, weight, [len(weight)], *rest, mask)
 
 
 def _call_seconds(n_steps: int = 30) -> float:

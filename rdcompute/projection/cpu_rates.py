@@ -18,7 +18,7 @@ Rates = dict[Key, tuple[tuple[float, float], ...]]
 
 def key_of(one: Operation) -> Key:
     """Return what decides the rate of an operation: its kind and, of convolutions and matrices, its shape."""
-    return (one.kind, *(one.sizes[:-1] if one.kind == "conv" else one.sizes))
+    return (one.kind, *(one.sizes[:-1] if one.kind in ("conv", "bias") else one.sizes))
 
 
 def amount_of(one: Operation) -> float:
@@ -47,7 +47,7 @@ class CpuRates:
             return points[-1][1] * amount / points[-1][0]
         (x0, y0), (x1, y1) = points[at - 1 : at + 1]
         share = math.log(amount / x0) / math.log(x1 / x0)
-        return y0 * (y1 / y0) ** share
+        return float(y0 * (y1 / y0) ** share)
 
 
 def mean_rates(found: Sequence[CpuRates]) -> CpuRates:

@@ -41,14 +41,15 @@ class Operation:
     ----------
     name : PyTorch's, and which part of it.
     kind : ``conv`` and ``gemm`` compute; ``map`` makes something new element by element, ``inplace`` changes what is
-        there, ``norm`` (in evaluation ``norm-eval``), ``pool`` and their ``-backward``, ``gather``, ``convert``,
-        ``reduce``, ``fill`` and ``multi`` (many tensors at once) are what they say.
+        there, ``rows`` takes whole images, ``gather`` their pixels; ``norm`` (in evaluation ``norm-eval``), ``pool``
+        and their ``-backward``, ``bias`` (its gradient), ``convert``, ``reduce``, ``fill`` and ``multi`` (many tensors
+        at once) are what they say.
     flops : multiplications and additions of matrices; others are not counted.
     n_bytes : read and written.
     launches : kernels.
     sizes : of a ``conv``, direction (0 forward, 1 gradient of the input, 2 of the weight), channels in and out, pixels
-        a side of what it puts out, kernel's side, stride, images; of a ``gemm``, rows, columns and what is summed over;
-        of ``norm`` and ``pool``, channels.
+        a side of what it puts out, kernel's side, stride, padding, images, and so of the ``bias`` of one; of a
+        ``gemm``, rows, columns and what is summed over; of ``norm`` and ``pool``, channels.
     """
 
     name: str
@@ -74,7 +75,7 @@ def operations_of(func: Any, args: Sequence[Any], out: Any) -> Iterator[Operatio
         return
     inputs, outputs = tensors(args), tensors(out)
     if name == "convolution":
-        yield _convolution(0, args[0], args[1], outputs[0], args[3][0])
+        yield _convolution(0, args[0], args[1], outputs[0], args[3][0], args[4][0])
     elif name == "convolution_backward":
         yield from _convolution_backward(args, outputs)
     elif name in ("mm", "addmm", "bmm", "baddbmm"):
@@ -101,10 +102,10 @@ def _is_view(func: Any) -> bool:
     return bool(returns) and all(one.alias_info is not None and not one.alias_info.is_write for one in returns)
 
 
-def _convolution(direction: int, x: Tensor, weight: Tensor, y: Tensor, stride: int) -> Operation:
+def _convolution(direction: int, x: Tensor, weight: Tensor, y: Tensor, stride: int, padding: int) -> Operation:
     """Return one of the three convolutions: 2 N H W C_out C_in/groups k^2 operations, H and W of the output."""
     flops = 2.0 * y.shape[0] * math.prod(y.shape[2:]) * weight.numel()
-    sizes = (direction, x.shape[1], y.shape[1], y.shape[-1], weight.shape[-1], stride, y.shape[0])
+    sizes = (direction, x.shape[1], y.shape[1], y.shape[-1], weight.shape[-1], stride, padding, y.shape[0])
     part = ("forward", "input", "weight")[direction]
     return Operation(f"convolution {part}", "conv", flops, _bytes([x, weight, y]), 1, sizes)
 
@@ -114,11 +115,12 @@ def _convolution_backward(args: Sequence[Any], outputs: list[Tensor]) -> Iterato
     grad, x, weight = args[:3]
     to_input, to_weight, to_bias = args[-1]
     if to_input:
-        yield _convolution(1, x, weight, grad, args[4][0])
+        yield _convolution(1, x, weight, grad, args[4][0], args[5][0])
     if to_weight:
-        yield _convolution(2, x, weight, grad, args[4][0])
+        yield _convolution(2, x, weight, grad, args[4][0], args[5][0])
     if to_bias:
-        yield Operation("convolution bias", "reduce", 0.0, _bytes([grad]))
+        sizes = _convolution(2, x, weight, grad, args[4][0], args[5][0]).sizes
+        yield Operation("convolution bias", "bias", 0.0, _bytes([grad]), 1, sizes)
 
 
 def _multi(name: str, args: Sequence[Any], outputs: list[Tensor]) -> Operation:
@@ -143,7 +145,7 @@ def _simple(name: str, func: Any, inputs: list[Tensor], outputs: list[Tensor], a
         read = _bytes(inputs[1:2])
     elif kind == "gather":
         read = _bytes(inputs[1:]) + _bytes(outputs)
-        kind = kind if len(inputs) > 2 else "map"  # whole images are copied as they lie
+        kind = kind if len(inputs) > 2 else "rows"
     elif kind in ("norm", "norm-backward"):
         training = any(value is True for value in args)
         read *= 2 if training else 1  # once for the sums over the batch, once more for the result

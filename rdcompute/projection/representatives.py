@@ -72,6 +72,16 @@ def _gather(n_bytes: int, channels: int, memory_format: torch.memory_format) -> 
     return make, n * (2.0 * 32 * 32 * 3 + 8 * 65)
 
 
+def _rows(n_bytes: int, channels: int, memory_format: torch.memory_format) -> Representative:
+    n = max(1, n_bytes // 32**2)
+
+    def make() -> Callable[[], object]:
+        x, i = torch.zeros(4 * n, 32, 32, 1, dtype=torch.uint8), torch.randint(0, 4 * n, (n,))
+        return lambda: x[i]
+
+    return make, n * (2.0 * 32**2 + 8)
+
+
 def _norm(training: bool) -> Callable[[int, int, torch.memory_format], Representative]:
     def representative(n_bytes: int, channels: int, memory_format: torch.memory_format) -> Representative:
         ones, mean, var = (torch.ones(channels) for _ in range(3))
@@ -118,6 +128,6 @@ def _pool_backward(n_bytes: int, channels: int, memory_format: torch.memory_form
 
 REPRESENTATIVES: dict[str, Callable[[int, int, torch.memory_format], Representative]] = {
     "map": _map, "inplace": _inplace, "multi": _inplace, "fill": _fill, "reduce": _reduce, "convert": _convert,
-    "gather": _gather, "norm": _norm(True), "norm-eval": _norm(False), "norm-backward": _norm_backward, "pool": _pool,
-    "pool-backward": _pool_backward,
+    "gather": _gather, "rows": _rows, "norm": _norm(True), "norm-eval": _norm(False), "norm-backward": _norm_backward,
+    "pool": _pool, "pool-backward": _pool_backward,
 }  # fmt: skip

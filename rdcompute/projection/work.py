@@ -105,11 +105,11 @@ class _EnoughError(Exception):
     """Leaves code of which enough has been recorded."""
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes every operation that is called."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.found: list[Operation] = []
         self.most = self._now = 0
         self._known: set[int] = set()
@@ -209,7 +209,7 @@ def _data(shape: Shape, settings: TrainingSettings, n_train: int, n_holdout: int
 @contextlib.contextmanager
 def _optimizing_as_on(device: str) -> Iterator[None]:
     """Let the optimiser do as it does on a GPU, many tensors at once, though what it has is without device."""
-    module = importlib.import_module("torch.optim.sgd")
+    module: Any = importlib.import_module("torch.optim.sgd")
     before = module._default_to_fused_or_foreach
     if device == "cuda":
         module._default_to_fused_or_foreach = lambda *args, **kwargs: (False, True)
