@@ -91,7 +91,7 @@ def test_views_are_no_kernels_and_the_optimiser_takes_many_tensors_at_once(lenet
 
 
 def test_weight_decay_is_a_kernel_more_and_many_tensors_take_several(resnet20: Work) -> None:
-    assert len(named(resnet20.step, "_foreach_add")) == 2  # decay, lookahead
+    assert len(named(resnet20.step, "_foreach_add")) == 1
     assert max(one.launches for one in resnet20.step) == 2  # 65 parameters in lists of three: 48 tensors a kernel
 
 
