@@ -28,7 +28,7 @@ class DeviceProfile(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    name: str = Field(min_length=1, description="as --device-profile takes it")
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]+$", description="what it is called in a line: no spaces")
     device: str = Field(min_length=1, description="what it is called, with its memory")
     source: str = Field(min_length=1, description="where the figures are from")
     peak_tflops: dict[Precision, _Positive] = Field(

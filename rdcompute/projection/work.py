@@ -68,6 +68,10 @@ class Work:
     most_bytes: int
 
 
+_PLAIN = {"unit": "epochs", "schedule": "constant", "warmup_epochs": 0, "renew_optimizer": False}
+"""What a recipe says of steps to come, and what would leave less than three of them here."""
+
+
 @lru_cache(maxsize=64)
 def count_work(shape: Shape, settings: TrainingSettings) -> Work:
     """Run a step of `rdcompute.training.fit`, a batch of `validate` and one of `training_gradient`, and note all calls.
@@ -75,7 +79,8 @@ def count_work(shape: Shape, settings: TrainingSettings) -> Work:
     Tensors have shapes, types and layouts, but no data, so it takes no device and no time to speak of.  The step is the
     second one, in which momentum is there, with masks, as in fine-tuning; nothing is compiled.
     """
-    settings = settings.model_copy(update={name: False for name in ("compile",) if hasattr(settings, name)})
+    plain = _PLAIN | ({"compile": False} if hasattr(settings, "compile") else {})
+    settings = settings.model_copy(update=plain)
     model = _on_meta(shape, settings)
     with FakeTensorMode(allow_non_fake_inputs=True), _optimizing_as_on(shape.device):
         model = _without_data(model)
@@ -98,7 +103,8 @@ def count_work(shape: Shape, settings: TrainingSettings) -> Work:
         ]
         steps, evaluation, of_gradient = (tuple(one.found) for one in done)
         n_parameters = sum(one.numel() for one in model.parameters())
-        return Work(steps, evaluation, of_gradient, size, n, n_parameters, max(one.most for one in done))
+        eval_batch = done[1].n_images  # that of training with some recipes
+        return Work(steps, evaluation, of_gradient, size, eval_batch, n_parameters, max(one.most for one in done))
 
 
 class _EnoughError(Exception):
@@ -111,7 +117,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.found: list[Operation] = []
-        self.most = self._now = 0
+        self.most = self._now = self.n_images = 0
         self._known: set[int] = set()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -148,6 +154,7 @@ class _Bell:
         self.asked += 1
         if self.asked == self.first:
             self.recorder.found.clear()
+            self.recorder.n_images = len(images)
         elif self.asked > self.first:
             raise _EnoughError
         return self.normalize(images)

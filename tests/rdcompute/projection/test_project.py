@@ -158,5 +158,8 @@ def test_convolutions_that_are_timed_are_those_of_the_layer(monkeypatch: pytest.
     amount, seconds = cpu_bench._convolution(forward, torch.channels_last)
     assert (amount, seconds) == (forward.flops, 1e-3)
     assert seen == [(8, 6, 5, 5)]
+    monkeypatch.setattr(cpu_bench, "_FLOPS", forward.flops / 2)
+    assert cpu_bench._convolution(forward, torch.channels_last)[0] == forward.flops / 2
+    assert seen[1:] == [(4, 6, 5, 5)]  # half of the images are enough
     bias = Operation("convolution bias", "bias", 0.0, 4800.0, 1, (2, 4, 6, 5, 3, 2, 1, 8))
-    assert cpu_bench._convolution(bias, torch.channels_last) == (4800.0, 1e-9)  # two equal times: it adds nothing
+    assert cpu_bench._convolution(bias, torch.channels_last) == (2400.0, 1e-9)  # two equal times: it adds nothing

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from rdcompute.models import build_model, multiplications
-from rdcompute.projection.operations import Operation
+from rdcompute.projection.operations import Operation, operations_of
 from rdcompute.projection.work import Shape, Work, count_work
 from rdcompute.training_settings import settings_for
 from rdcompute.widths import full_widths, narrow_widths
@@ -117,10 +117,34 @@ def test_normalisation_reads_twice_in_training(resnet20: Work) -> None:
     assert evaluated.n_bytes == pytest.approx(2 * image * 500 / B, rel=1e-3)
 
 
+def test_what_is_repeated_without_a_copy_is_read_once() -> None:
+    x = torch.ones(3, 1).expand(3, 1000)
+    (add,) = operations_of(torch.ops.aten.add.Tensor, (x, x), x + x)
+    assert add.n_bytes == 2 * 4 * 3 + 4 * 3000
+    assert not list(operations_of(torch.ops.aten.expand.default, (x, [3, 1000]), x))
+
+
 def test_memory_holds_what_backward_needs(resnet20: Work) -> None:
     widest = 4 * B * 16 * 32 * 32  # bytes of a feature map; those of later stages are a half and a quarter
     kept = widest * (2 + 12 * (1 + 1 / 2 + 1 / 4))  # both convolutions and both ReLUs of nine blocks, and of the stem
     assert kept < resnet20.most_bytes < 1.1 * kept
+
+
+@pytest.mark.parametrize(
+    ("fields", "eval_batch"),
+    [
+        ({"unit": "steps", "train": [[4, 0.1]], "renew_optimizer": True}, 500),
+        ({"schedule": "cosine", "warmup_epochs": 5}, 500),
+        ({"keep": "released"}, B),
+        ({"validation": "none", "keep": "last"}, 500),
+    ],
+)
+def test_recipes_of_other_lengths_have_the_same_step(lenet: Work, fields: dict[str, object], eval_batch: int) -> None:
+    shape = Shape("lenet", None, 10, (1, 28, 28), False, "cuda")
+    work = count_work(shape, settings_for("lenet", {"lenet": fields}))
+    assert work.step == lenet.step
+    assert work.eval_batch == eval_batch
+    assert flops(work.evaluation) * 500 == flops(lenet.evaluation) * eval_batch
 
 
 def test_two_kinds_of_work_are_counted_apart() -> None:
