@@ -212,7 +212,10 @@ def _time(forecast: Forecast) -> list[str]:
     untimed = [cost for cost in forecast.networks if cost.hours is None]
     if forecast.seconds is not None:
         without = " without what is not timed" if untimed else ""
-        how = "as projected below" if forecast.projection else "as a few steps take here"
+        projected = forecast.projection
+        how = "as a few steps take here" if projected is None else "as projected below" + (
+            ", give or take a factor of 2" if projected.profile else ""
+        )  # fmt: skip
         lines += _wrapped(f"time: about {words(forecast.seconds)} with {workers}{without}, {how}")
     reasons: dict[str, list[str]] = {}
     for cost in untimed:

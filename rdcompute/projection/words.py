@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -45,11 +45,11 @@ def describe_projection(found: Projection, width: int, tell: Callable[[float], s
     if profile is not None:
         lines += _wrapped(f"training steps in {', '.join(sorted({one.precision for one in found.networks}))}; device "
                           "and host work side by side, so a step takes as long as the slower", width)  # fmt: skip
-    numbers = ", ".join(f"{n}: {tell(wall)}" for n, wall in found.wall.items())
-    unit = "cores" if profile is None else "devices" if found.per_device == 1 else (
-        f"devices, {found.per_device} workers each"
-    )  # fmt: skip
-    lines += _wrapped(f"time by number of {unit}: {numbers}", width)
+    each = f", {found.per_device} workers on each" if found.per_device > 1 else ""
+    unit = "cores" if profile is None else "devices"
+    rows = [(unit, *map(str, found.wall)), ("time", *map(tell, found.wall.values()))]
+    lines += ["", *_laid_out(rows, {0})]
+    lines += _wrapped(f"the whole plan on so many {unit} of that kind{each}", width)
     if profile:
         lines += _crowd(found, width, tell)
         lines += ["assumed, and open to a profile of one's own (docs/projection.md):"]
@@ -102,20 +102,24 @@ def _record(one: ProjectedNetwork) -> dict[str, Any]:
 
 def _table(found: Projection) -> list[str]:
     head = ("dataset", "arch", "ms/step", "device", "host", "bound by", "images/s")
-    rows = [head]
+    rows: list[tuple[str, ...]] = [head]
     for one in found.networks:
         step = one.step
         host = f"{step.host * 1e3:.3g}" if found.profile else "-"
         times = (f"{one.step_seconds * 1e3:.3g}", f"{step.device * 1e3:.3g}", host)
         pace = f"{one.images_per_second:,.0f}"
         rows.append((dataset_label(one.network[0]), one.network[1], *times, step.bound, pace))
-    left = (0, 1, 5)
-    return [_aligned(row, [max(len(row[i]) for row in rows) for i in range(len(head))], left) for row in rows]
+    return _laid_out(rows, {0, 1, 5})
 
 
-def _aligned(row: Sequence[str], widths: Sequence[int], left: Iterable[int]) -> str:
-    cells = [text.ljust(n) if i in left else text.rjust(n) for i, (text, n) in enumerate(zip(row, widths, strict=True))]
-    return "  ".join(cells).rstrip()
+def _laid_out(rows: Sequence[Sequence[str]], left: Collection[int]) -> list[str]:
+    """Return rows as lines; the columns of `left` begin at the left, all others end at the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        [text.ljust(n) if i in left else text.rjust(n) for i, (text, n) in enumerate(zip(row, widths, strict=True))]
+        for row in rows
+    ]
+    return ["  ".join(line).rstrip() for line in lines]
 
 
 def _crowd(found: Projection, width: int, tell: Callable[[float], str]) -> list[str]:
@@ -128,8 +132,8 @@ def _crowd(found: Projection, width: int, tell: Callable[[float], str]) -> list[
     if better is None:
         return _wrapped(f"--workers-per-device: no gain by more than 1 (a worker takes up to {room:.2g} GB)", width)
     return _wrapped(
-        f"--workers-per-device {better.per_device}: {tell(better.seconds)} on one device, {tell(one.seconds)} with one "
-        f"worker; hardly any gain beyond (a worker takes up to {room:.2g} GB)", width
+        f"--workers auto --workers-per-device {better.per_device}: {tell(better.seconds)} on one device, "
+        f"{tell(one.seconds)} with one worker; hardly any gain beyond (a worker takes up to {room:.2g} GB)", width
     )  # fmt: skip
 
 
