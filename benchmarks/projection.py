@@ -63,7 +63,7 @@ def _seconds_an_image(network: nn.Module, sample: Sample, data: DeviceData) -> f
     clock = stopwatch.clock
     stopwatch.clock = lambda device: time.thread_time()
     try:
-        return stopwatch.time_steps(network, sample.trained, data, torch.device("cpu"))[1]
+        return stopwatch._time_steps(network, sample.trained, data, torch.device("cpu"))[1]
     finally:
         stopwatch.clock = clock
 

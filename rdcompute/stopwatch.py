@@ -76,7 +76,7 @@ def time_network(
     network = full if compressed.widths is None else _placed(
         build_narrow(compressed.arch, compressed.widths, spec.n_classes, spec.image_shape), settings, where
     )  # fmt: skip
-    start, step = time_steps(network, trained, data, where)
+    start, step = _time_steps(network, trained, data, where)
     # as many images as train in a second or two: a slow network shows its pace on fewer
     n = max(1, min(settings.eval_batch_size, round(2 * ENOUGH / step)))
     timed = settings.model_copy(update={"eval_batch_size": n, "keep": "best"})
@@ -90,12 +90,11 @@ def time_network(
     measuring = 0.0 if compressed.widths is None else (
         _repeat(lambda: channel_scores(full, data, "timing", few), where) / few * min(N_IMAGES, data.n_train)
     )  # fmt: skip
-    n_test = len(data.test_labels)
-    rest = [time_rest(dense, compressed, data.n_train, n_test, spec, where) for _ in range(2)][-1]
+    rest = [_time_rest(dense, compressed, data, spec, where) for _ in range(2)][-1]
     n_holdout = len(data.holdout_labels) if settings.validation == "holdout" else datasets.holdout_size(data.n_train)
     n_train = data.n_train - (0 if settings.validation == "holdout" else n_holdout)
     return Timing(
-        n_train, n_holdout, n_test, start, step, evaluating, ranking, *rest, channels=measuring
+        n_train, n_holdout, len(data.test_labels), start, step, evaluating, ranking, *rest, channels=measuring
     )
 
 
@@ -103,7 +102,7 @@ def _placed(network: nn.Module, settings: TrainingSettings, device: torch.device
     return network.to(device).to(memory_format=MEMORY_FORMATS[settings.memory_format])
 
 
-def time_steps(network: nn.Module, cell: Cell, data: DeviceData, device: torch.device) -> tuple[float, float]:
+def _time_steps(network: nn.Module, cell: Cell, data: DeviceData, device: torch.device) -> tuple[float, float]:
     """Return the seconds before the first step of an epoch, and the seconds an image of the steps."""
     shapes = layer_shapes(network) if cell.widths is None else {}
     masks = {name: torch.ones(shape, dtype=torch.bool) for name, shape in shapes.items()}
@@ -175,17 +174,17 @@ def _repeat(task: Callable[[], object], device: torch.device) -> float:
     return statistics.median(seconds[1:] or seconds)
 
 
-def time_rest(
-    dense: Cell, compressed: Cell, n_train: int, n_test: int, spec: datasets.DatasetSpec, device: torch.device
+def _time_rest(
+    dense: Cell, compressed: Cell, data: DeviceData, spec: datasets.DatasetSpec, device: torch.device
 ) -> tuple[float, float]:
     """Return the seconds of a dense and of a compressed cell beside epochs and test, in a temporary folder."""
     counts = parameter_counts(dense.arch, spec.n_classes, spec.image_shape)
-    results = [specimen(cell, spec, counts, n_test) for cell in (dense, compressed)]
+    results = [specimen(cell, spec, counts, len(data.test_labels)) for cell in (dense, compressed)]
     with tempfile.TemporaryDirectory(prefix="rd-plan-") as folder:
         run = RunDirectory(Path(folder), {})
         begun = clock(device)
         network = initial_network(dense, spec.n_classes, spec.image_shape).to(device)
-        beginning(dense, network, n_train)
+        beginning(dense, network, data.n_train)
         content_hash({name: tensor.cpu().numpy() for name, tensor in network.state_dict().items()})
         run.save(dense.key, results[0], dense.content())
         middle = clock(device)

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from rdcompute import stopwatch
 from rdcompute.calibrate import Sample, samples_of, together
 from rdcompute.device_data import MEMORY_FORMATS, DeviceData, Normalize
 from rdcompute.estimate import Network, Timing
@@ -30,7 +31,6 @@ from rdcompute.projection.project import (
     work_of,
 )
 from rdcompute.projection.work import Work
-from rdcompute.stopwatch import time_rest
 
 
 def project_here(
@@ -50,10 +50,11 @@ def project_here(
         own = rates[cell.settings.memory_format]
         step, evaluation, gradient = (cpu_cost(part, own) for part in (work.step, work.evaluation, work.gradient))
         n_train, n_holdout = split_sizes(cell, count, spec.n_classes)
-        rest = [time_rest(sample.dense, sample.compressed, n_train, count.n_test, spec, torch.device("cpu"))
+        data = _blank_data(cell, plan, n_train, count.n_test)
+        rest = [stopwatch._time_rest(sample.dense, sample.compressed, data, spec, torch.device("cpu"))
                 for _ in range(2)][-1]  # fmt: skip
         timings[sample.network] = Timing(
-            n_train, n_holdout, count.n_test, _epoch_start(cell, plan, n_train),
+            n_train, n_holdout, count.n_test, _epoch_start(data),
             a_image(step.seconds(), n_train, work.batch), a_image(evaluation.seconds(), n_holdout, work.eval_batch),
             a_image(gradient.seconds(), n_train, work.batch) if sample.gradient else 0.0, *rest,
         )  # fmt: skip
@@ -90,18 +91,22 @@ def _measured(examples: list[Operation], memory_format: str, meet: Callable[[], 
     return measure(examples, MEMORY_FORMATS[memory_format])
 
 
-def _epoch_start(cell: Cell, plan: Plan, n_train: int) -> float:
-    """Return the seconds until an epoch has drawn order and augmentation, through the code that does."""
+def _blank_data(cell: Cell, plan: Plan, n_train: int, n_test: int) -> DeviceData:
+    """Return so many images, all of them one and the same, as training and test set."""
     channels, height, width = plan.datasets[cell.dataset].image_shape
     crop = is_cropped(cell, plan)
     margin = 2 * PAD if crop else 0
-    pixels = torch.zeros((1, height + margin, width + margin, channels), dtype=torch.uint8)
-    one = torch.ones(1, 1, 1, 1)
-    labels = torch.zeros(n_train, dtype=torch.int64)
-    data = DeviceData(
-        "start", pixels.expand(n_train, -1, -1, -1), labels, pixels, labels[:1], pixels, labels[:1],
-        Normalize(one, one, torch.contiguous_format), crop, cell.root_seed, 2,
+    one, other = (torch.zeros((1, height + m, width + m, channels), dtype=torch.uint8) for m in (margin, 0))
+    train, test = (torch.zeros(n, dtype=torch.int64) for n in (n_train, n_test))
+    unit = torch.ones(1, 1, 1, 1)
+    return DeviceData(
+        "blank", one.expand(n_train, -1, -1, -1), train, other, test[:1], other.expand(n_test, -1, -1, -1), test,
+        Normalize(unit, unit, torch.contiguous_format), crop, cell.root_seed, plan.datasets[cell.dataset].n_classes,
     )  # fmt: skip
+
+
+def _epoch_start(data: DeviceData) -> float:
+    """Return the seconds until an epoch has drawn order and augmentation, through the code that does."""
     begun = time.perf_counter()
     next(data.epoch(("order/start", "augment/start"), 1))
     return time.perf_counter() - begun
