@@ -26,11 +26,13 @@ from rdcompute.projection.project import (
     Projection,
     a_image,
     is_cropped,
+    precision_of,
     split_sizes,
     wall_times,
     work_of,
 )
 from rdcompute.projection.work import Work
+from rdstats.errors import InputError
 
 
 def project_here(
@@ -39,8 +41,17 @@ def project_here(
     """Return what is left of a plan on cores of this machine; arguments as `rdcompute.projection.project.project`.
 
     Operations are measured in as many processes at once as there are workers, since cores share memory and power.
+
+    Raises
+    ------
+    InputError
+        A network that is trained in bfloat16: rates are those of float32.
     """
     samples = samples_of(left)
+    for sample in samples:
+        if precision_of(sample) == "bf16":
+            raise InputError(f"device profile cpu: {' '.join(sample.network)} is trained in bf16, and rates are timed "
+                             "in fp32; rd plan without --device-profile times it")  # fmt: skip
     works = {sample.network: work_of(sample, plan, "cpu") for sample in samples}
     rates = rates_of(samples, works, n_workers)
     timings, networks = {}, []

@@ -107,13 +107,13 @@ def _convolution_call(
     return lambda: _aten.convolution_backward(grad, x, weight, [len(weight)], *rest, mask)
 
 
-def _call_seconds(n_steps: int = 30) -> float:
+def _call_seconds(n_steps: int = 20) -> float:
     """Return the seconds of calling an operation: those of a step of a network so small that nothing else counts.
 
-    ResNet-20 on two images of 8x8 pixels, through `fit`: Python, modules, autograd, optimiser.
+    ResNet-32 on two images of 8x8 pixels, through `fit`: Python, modules, autograd, optimiser.
     """
     settings = TrainingSettings.model_validate({"batch_size": 2})
-    model = build_model("resnet20", 2, (1, 8, 8), 0)
+    model = build_model("resnet32", 2, (1, 8, 8), 0)
     pixels = torch.zeros((2 * n_steps, 8, 8, 1), dtype=torch.uint8)
     labels = torch.zeros(2 * n_steps, dtype=torch.int64)
     one = torch.ones(1, 1, 1, 1)
@@ -128,5 +128,5 @@ def _call_seconds(n_steps: int = 30) -> float:
                       False, 0, 2)  # fmt: skip
     fit(model, data, ((1, 1e-9),), settings, stream_name="calls")
     steps = [after - before for before, after in pairwise(times[5:n_steps])]
-    work = count_work(Shape("resnet20", None, 2, (1, 8, 8), False, "cpu"), settings)
+    work = count_work(Shape("resnet32", None, 2, (1, 8, 8), False, "cpu"), settings)
     return statistics.median(steps) / len(work.step)

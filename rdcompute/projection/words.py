@@ -105,11 +105,15 @@ def _table(found: Projection) -> list[str]:
     rows: list[tuple[str, ...]] = [head]
     for one in found.networks:
         step = one.step
-        host = f"{step.host * 1e3:.3g}" if found.profile else "-"
-        times = (f"{one.step_seconds * 1e3:.3g}", f"{step.device * 1e3:.3g}", host)
+        times = (_ms(one.step_seconds), _ms(step.device), _ms(step.host) if found.profile else "-")
         pace = f"{one.images_per_second:,.0f}"
         rows.append((dataset_label(one.network[0]), one.network[1], *times, step.bound, pace))
     return _laid_out(rows, {0, 1, 5})
+
+
+def _ms(seconds: float) -> str:
+    """Return milliseconds with three digits or more."""
+    return f"{seconds * 1e3:,.0f}" if seconds >= 0.1 else f"{seconds * 1e3:.3g}"
 
 
 def _laid_out(rows: Sequence[Sequence[str]], left: Collection[int]) -> list[str]:

@@ -13,7 +13,7 @@ from rdcompute.datasets import DATASETS
 from rdcompute.estimate import play
 from rdcompute.grid import Grid
 from rdcompute.plan import Plan, make_plan
-from rdcompute.projection import cpu_bench
+from rdcompute.projection import cpu, cpu_bench
 from rdcompute.projection.cpu import project_here, rates_of
 from rdcompute.projection.operations import Operation
 from rdcompute.projection.profile import DeviceProfile, load_profile
@@ -134,6 +134,13 @@ def test_on_this_cpu_operations_are_timed(short: None) -> None:
     assert found.call_us is not None
     assert 0.1 < found.call_us < 1000
     assert found.wall[1] > found.wall[2]
+
+
+def test_this_cpu_is_timed_in_float32_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cpu, "precision_of", lambda sample: "bf16")
+    plan = plan_of()
+    with pytest.raises(InputError, match="cpu: fashion-mnist lenet is trained in bf16"):
+        project_here(plan, plan.cells, set(), image_counts(plan), 1)
 
 
 def test_every_operation_of_a_residual_network_has_a_rate(short: None, resnet20: Any) -> None:
