@@ -44,8 +44,11 @@ def describe_projection(found: Projection, width: int, tell: Callable[[float], s
     lines += _wrapped("; ".join(f"{bound}: {_LEGEND[bound]}" for bound in bounds), width)
     if profile is not None:
         crowded = f"; ms/step and images/s of each of {found.per_device} workers" if found.per_device > 1 else ""
-        lines += _wrapped(f"training steps in {', '.join(sorted({one.precision for one in found.networks}))}; device "
-                          "and host work side by side, so a step takes as long as the slower" + crowded, width)  # fmt: skip
+        precisions = ", ".join(sorted({one.precision for one in found.networks}))
+        lines += _wrapped(
+            f"training steps in {precisions}; device and host work side by side, so a step takes as long as the slower"
+            + crowded, width
+        )  # fmt: skip
     each = f", {found.per_device} workers on each" if found.per_device > 1 else ""
     unit = "cores" if profile is None else "devices"
     rows = [(unit, *map(str, found.wall)), ("time", *map(tell, found.wall.values()))]
