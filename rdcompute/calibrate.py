@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -118,16 +119,32 @@ def _words(error: Exception) -> str:
 
 
 def _in_processes(samples: list[Sample], devices: Sequence[str], data_dir: Path | None) -> Calibration:
+    found, start_up = together([partial(_time_all, samples, device, data_dir) for device in devices])
+    if found is None:
+        return Calibration({s.network: "a process that timed it has died" for s in samples}, start_up)
+    return Calibration(joined(found), start_up)
+
+
+def together(tasks: Sequence[Callable[[Callable[[], Any]], Any]]) -> tuple[list[Any] | None, float]:
+    """Carry out tasks at once, each in a process of its own; none of them outlives the call.
+
+    Parameters
+    ----------
+    tasks : called with a function that waits until all of them have called it.
+
+    Returns
+    -------
+    What they return, None if a process has died, and the seconds until all processes could begin.
+    """
     context = worker_context()
-    barrier = context.Barrier(len(devices))
+    barrier = context.Barrier(len(tasks))
     processes: list[BaseProcess] = []
     pipes: list[Connection] = []
     begun = time.perf_counter()
     try:
-        for device in devices:
+        for task in tasks:
             ours, theirs = context.Pipe()
-            arguments = (theirs, barrier, samples, device, data_dir)
-            process: BaseProcess = context.Process(target=_work, args=arguments, daemon=True)
+            process: BaseProcess = context.Process(target=_work, args=(theirs, barrier, task), daemon=True)
             start(process)
             theirs.close()
             processes.append(process)
@@ -141,9 +158,7 @@ def _in_processes(samples: list[Sample], devices: Sequence[str], data_dir: Path 
             process.join()
         for pipe in pipes:
             pipe.close()
-    if found is None:
-        return Calibration({s.network: "a process that timed it has died" for s in samples}, start_up)
-    return Calibration(joined(found), start_up)
+    return found, start_up
 
 
 def joined(found: Sequence[Mapping[Network, Timing | str]]) -> Found:
@@ -171,11 +186,11 @@ def _collect(pipes: Sequence[Connection]) -> list[Any] | None:
     return [found[i] for i in range(len(pipes))]
 
 
-def _work(pipe: Connection, barrier: Any, samples: list[Sample], device: str, data_dir: Path | None) -> None:
+def _work(pipe: Connection, barrier: Any, task: Callable[[Callable[[], Any]], Any]) -> None:
     """Body of a timing process."""
     threading.Thread(target=end_with_parent, args=(pipe,), daemon=True).start()
     import rdcompute.stopwatch  # noqa: F401 - importing torch is what starting takes
 
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         pipe.send("ready")
-        pipe.send(_time_all(samples, device, data_dir, lambda: barrier.wait(LONGEST_WAIT)))
+        pipe.send(task(lambda: barrier.wait(LONGEST_WAIT)))

@@ -15,6 +15,7 @@ from rdcompute.masks import kept_count
 from rdcompute.method_settings import LotterySettings
 from rdcompute.models import multiplications, narrow_counts
 from rdcompute.plan import Cell, Plan
+from rdcompute.projection.words import describe_projection, projection_record
 
 WIDTH = 80
 _LEGEND = (
@@ -75,7 +76,9 @@ def describe_forecast(forecast: Forecast) -> list[str]:
         lines.append(f"finished in {forecast.run_dir}: {n} of {n_cells} cells; what follows is about the rest")
     wrapped = [line for text in lines for line in _wrapped(text)]
     notes = [line for note in forecast.notes for line in _wrapped(f"note: {note}")]
-    return [*wrapped, *_time(forecast), *_disk(forecast), *notes]
+    found = forecast.projection
+    projected = describe_projection(found, WIDTH, words) if found else []
+    return [*wrapped, *_time(forecast), *_disk(forecast), *notes, *projected]
 
 
 def forecast_record(forecast: Forecast) -> dict[str, Any]:
@@ -112,6 +115,7 @@ def forecast_record(forecast: Forecast) -> dict[str, Any]:
         "networks": networks, "seconds": forecast.seconds, "hours": forecast.hours,
         "disk": asdict(forecast.disk) | {"needed": forecast.disk.needed},
         "not_here": list(forecast.unread), "notes": list(forecast.notes),
+        "projection": projection_record(forecast.projection) if forecast.projection else None,
     }  # fmt: skip
 
 
@@ -208,7 +212,11 @@ def _time(forecast: Forecast) -> list[str]:
     untimed = [cost for cost in forecast.networks if cost.hours is None]
     if forecast.seconds is not None:
         without = " without what is not timed" if untimed else ""
-        lines += _wrapped(f"time: about {words(forecast.seconds)} with {workers}{without}, as a few steps take here")
+        projected = forecast.projection
+        how = "as a few steps take here" if projected is None else "as projected below" + (
+            ", give or take a factor of 2" if projected.profile else ""
+        )  # fmt: skip
+        lines += _wrapped(f"time: about {words(forecast.seconds)} with {workers}{without}, {how}")
     reasons: dict[str, list[str]] = {}
     for cost in untimed:
         reasons.setdefault(cost.reason, []).append(f"{cost.dataset} {cost.arch}")

@@ -7,16 +7,23 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from rdcompute import datasets
 from rdcompute.calibrate import Calibration, calibrate
 from rdcompute.disk import DiskUse, disk_use
 from rdcompute.estimate import Network, Timing, network_of, play
-from rdcompute.image_facts import image_facts
+from rdcompute.image_facts import ImageFacts, image_facts
 from rdcompute.plan import Cell, Plan
 from rdcompute.rundir import RunDirectory
 from rdstats.cube.join_grids import completed
 from rdstats.differences import describe_differences
+
+if TYPE_CHECKING:
+    from rdcompute.projection.profile import DeviceProfile
+    from rdcompute.projection.project import Projection
 
 
 @dataclass(frozen=True)
@@ -53,6 +60,7 @@ class Forecast:
     disk : room that it takes.
     unread : datasets that are not on this machine: neither timed nor counted on the disk.
     notes : what else to know.
+    projection : where times are projected, not measured.
     """
 
     plan: Plan
@@ -64,6 +72,7 @@ class Forecast:
     disk: DiskUse
     unread: tuple[str, ...]
     notes: tuple[str, ...]
+    projection: Projection | None = None
 
     @property
     def hours(self) -> float | None:
@@ -117,6 +126,54 @@ def forecast(
     unread = tuple(name for name in plan.datasets if name not in present)
     return Forecast(
         plan, run_dir, len(finished), devices, networks, seconds, disk, unread, (*plan.notes, *notes)
+    )  # fmt: skip
+
+
+def forecast_on(
+    plan: Plan,
+    profile: DeviceProfile | None,
+    devices: Iterable[str],
+    *,
+    run_dir: Path,
+    data_dir: Path | None = None,
+    tell: Callable[[str], object] = lambda text: None,
+) -> Forecast:
+    """Say what a plan costs on a device that need not be here, nor its datasets; arguments as `forecast`.
+
+    Parameters
+    ----------
+    profile : of the device; None for cores of this machine, on which operations are timed.
+
+    Raises
+    ------
+    InputError
+        A dataset of which only its files tell the number of images, and which is not here; a precision that the profile
+        does not know.
+    """
+    from rdcompute.projection.cpu import project_here
+    from rdcompute.projection.project import image_counts, project
+
+    finished, notes = _finished(plan, run_dir)
+    left = [cell for cell in plan.cells if cell.key not in finished]
+    devices = tuple(devices)[: max(1, len(left))]
+    counts = image_counts(plan, data_dir)
+    projection: Projection | None = None
+    if left and profile is None:
+        tell("timing operations, one by one")
+        projection = project_here(plan, left, finished, counts, len(devices))
+    elif left and profile is not None:
+        projection = project(plan, left, finished, counts, profile, devices)
+    facts = {
+        name: ImageFacts(np.zeros(count.n_test, np.int64), ("",) * plan.datasets[name].n_classes, count.n_train, "")
+        for name, count in counts.items()
+    }
+    disk = disk_use(plan, left, facts, n_workers=len(devices), folder=run_dir)
+    found = Calibration(dict(projection.timings) if projection else {}, 0.0)
+    networks, seconds = _durations(left, finished, devices, found)
+    if any(cell.widths is not None for cell in left):
+        notes.append("the measuring of channels, once for each dense network that loses some, is not in the times")
+    return Forecast(
+        plan, run_dir, len(finished), devices, networks, seconds, disk, (), (*plan.notes, *notes), projection
     )  # fmt: skip
 
 

@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
 
-def _no_text_or_truth(value: Any) -> Any:
+def no_text_or_truth(value: Any) -> Any:
     """Refuse what pydantic would turn into a number: ``"32"`` in quotes, and true as 1."""
     if isinstance(value, bool | str):
         raise ValueError(f"got {value!r}; a number is accepted")
     return value
 
 
-_NUMBER = BeforeValidator(_no_text_or_truth)
+_NUMBER = BeforeValidator(no_text_or_truth)
 Integer = Annotated[int, _NUMBER]
 Number = Annotated[float, _NUMBER]
 Phase = tuple[Annotated[Integer, Field(ge=1)], Annotated[Number, Field(gt=0)]]

@@ -113,6 +113,7 @@ class CifarDataset:
             locate=self.locate,
             expected=self.expected,
             download=partial(fetch, self.torchvision_name),
+            n_images=(50_000, 10_000),
         )
 
 

@@ -86,4 +86,5 @@ SPEC = DatasetSpec(
     how_to_get=HOW_TO_GET,
     locate=locate,
     expected="scikit-learn installed",
+    n_images=(1797 - N_TEST, N_TEST),
 )

@@ -104,6 +104,7 @@ class IdxDataset:
             locate=self.locate,
             expected=self.expected,
             download=partial(fetch, self.torchvision_name),
+            n_images=(60_000, 10_000),
         )
 
 

@@ -38,6 +38,8 @@ class DatasetSpec:
     download
         ``download(folder)`` puts the files into a data folder, or raises InputError; None where that must be done by
         hand.
+    n_images
+        Numbers of training and of test images; None where only the dataset itself tells.
     """
 
     name: str
@@ -50,3 +52,4 @@ class DatasetSpec:
     locate: Callable[[Path | None], Path | None] | None = None
     expected: str = ""
     download: Callable[[Path], None] | None = None
+    n_images: tuple[int, int] | None = None
