@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from rdcompute.criteria.gradient import training_gradient
 from rdcompute.device_data import MEMORY_FORMATS, DeviceData, Normalize
 from rdcompute.image_parts import PAD
-from rdcompute.models import build_narrow, layer_shapes
+from rdcompute.models import build_narrow, layer_shapes, pooling
 from rdcompute.models.architectures import ImageShape, construct
 from rdcompute.projection.operations import Operation, operations_of, tensors
 from rdcompute.training import fit, validate
@@ -37,7 +36,7 @@ class Shape:
     arch, widths : the network; widths where it has lost channels.
     n_classes, image : of its dataset.
     crop_flip : whether training images are cropped and flipped.
-    device : ``cuda`` or ``cpu``: the optimiser takes many tensors at once on one of them.
+    device : ``cuda`` or ``cpu``, which pool small images in ways of their own.
     """
 
     arch: str
@@ -68,7 +67,7 @@ class Work:
     most_bytes: int
 
 
-_PLAIN = {"unit": "epochs", "schedule": "constant", "warmup_epochs": 0, "renew_optimizer": False}
+_PLAIN = {"unit": "epochs", "schedule": "constant", "warmup_epochs": 0, "renew_optimizer": False, "compile": False}
 """What a recipe says of steps to come, and what would leave less than three of them here."""
 
 
@@ -79,10 +78,9 @@ def count_work(shape: Shape, settings: TrainingSettings) -> Work:
     Tensors have shapes, types and layouts, but no data, so it takes no device and no time to speak of.  The step is the
     second one, in which momentum is there, with masks, as in fine-tuning; nothing is compiled.
     """
-    plain = _PLAIN | ({"compile": False} if hasattr(settings, "compile") else {})
-    settings = settings.model_copy(update=plain)
+    settings = settings.model_copy(update=_PLAIN)
     model = _on_meta(shape, settings)
-    with FakeTensorMode(allow_non_fake_inputs=True), _optimizing_as_on(shape.device):
+    with FakeTensorMode(allow_non_fake_inputs=True), _pooling_as_on(shape.device):
         model = _without_data(model)
         masks = {name: torch.ones(size, dtype=torch.bool) for name, size in layer_shapes(model).items()}
 
@@ -214,13 +212,12 @@ def _data(shape: Shape, settings: TrainingSettings, n_train: int, n_holdout: int
 
 
 @contextlib.contextmanager
-def _optimizing_as_on(device: str) -> Iterator[None]:
-    """Let the optimiser do as it does on a GPU, many tensors at once, though what it has is without device."""
-    module: Any = importlib.import_module("torch.optim.sgd")
-    before = module._default_to_fused_or_foreach
+def _pooling_as_on(device: str) -> Iterator[None]:
+    """Let networks pool as they do on a GPU, in kernels of PyTorch's own, though what they have is without device."""
+    before = pooling.VECTOR
     if device == "cuda":
-        module._default_to_fused_or_foreach = lambda *args, **kwargs: (False, True)
+        pooling.VECTOR = 0
     try:
         yield
     finally:
-        module._default_to_fused_or_foreach = before
+        pooling.VECTOR = before
