@@ -91,10 +91,13 @@ def _run_one(name: str) -> Part:
 
 
 def compare(old: Path, new: Path, names: Sequence[str], fail_above: float | None) -> int:
-    """Print two runs side by side; return 1 if something became worse by more than a factor `fail_above`."""
+    """Print what two runs have of some benchmarks, or all that they have.
+
+    Returns 1 if something became worse by more than a factor `fail_above`.
+    """
     before, after = Results.read(old), Results.read(new)
     there = list(dict.fromkeys(part.name for run in (before, after) for part in run.parts))
-    chosen = [name for name in there if not names or name in modules(names)]
+    chosen = [name for name in there if not names or name in names]
     print("\n".join(judge.table(before, after, chosen)))
     if fail_above is None:
         return 0
@@ -117,7 +120,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         names = modules(chosen.names)
         if chosen.compare:
-            return compare(*chosen.compare, chosen.names, chosen.fail_above)
+            return compare(*chosen.compare, names if chosen.names else (), chosen.fail_above)
         if chosen.fail_above is not None:
             raise InputError("--fail-above belongs to --compare OLD NEW")
         return run(names, chosen.json)

@@ -123,10 +123,10 @@ def against_usual(seeds: int, epochs: int, finetune: int, ratio: list[float], sh
         ours, _ = process("-m", "rdcli", "compute", "--grid", str(file), "--scale", f"train={share}", "--workers", "2",
                           "--device", "cpu", "--output", f"{folder}/cube.nc")  # fmt: skip
         theirs, _ = process("-m", "benchmarks.usual", folder, *map(str, sizes))
-    job = f"LeNet, Fashion-MNIST, {seeds * (2 + len(ratio))} cells"
+    job = f"LeNet, {seeds * (2 + len(ratio))} cells"
     return [
-        Row(f"{job}, as usual", once(theirs), "s", note=f"share {share} of the images"),
-        Row(f"{job}, rd, 2 workers", once(ours), "s", once(theirs / ours), "times as fast",
+        Row(f"{job}: as usual", once(theirs), "s", note=f"share {share} of Fashion-MNIST"),
+        Row(f"{job}: rd, 2 workers", once(ours), "s", once(theirs / ours), "times as fast",
             Aim("at least", MANY_TIMES, "ratio")),
     ]  # fmt: skip
 

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from torch import Tensor, nn
+from torch.optim import optimizer as optimizers
+from torch.profiler import ProfilerActivity
+from torch.profiler import profile as profiler
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.common import clock
 
 CONVOLUTION, PRODUCTS, NORM, POOLING = "convolution", "matrix products", "batch norm", "pooling"
 LOSS, ELEMENTWISE, OPTIMIZER = "loss", "activations, sums, copies", "optimizer, masks"
@@ -27,8 +34,8 @@ _NAMES = (
     (POOLING, r"pool"),
     (LOSS, r"softmax|nll_loss|cross_entropy"),
     (PRODUCTS, r"\b(addmm|mm|bmm|matmul|linear|addmv|baddbmm)(_backward)?\b"),
-    (ELEMENTWISE, r"\b(relu|threshold|clamp|clamp_min|add|mul|sub|div|sum|copy|clone|fill|zero|pad|constant_pad_nd|cat"
-                  r"|slice|slice_backward|to|_to_copy|contiguous|constant_pad|hardtanh|where|lerp)(_backward)?_?\b"),
+    (ELEMENTWISE, r"\b(relu|threshold|clamp|clamp_min|add|mul|sub|div|sum|mean|copy|clone|fill|zero|pad|cat"
+                  r"|slice|slice_backward|to|_to_copy|contiguous|constant_pad_nd|hardtanh|where|lerp)(_backward)?_?\b"),
 )  # fmt: skip
 
 
@@ -101,7 +108,6 @@ class Traffic(TorchDispatchMode):
     @contextmanager
     def optimizer(self) -> Iterator[None]:
         """Count what optimizers do in their steps for `OPTIMIZER`."""
-        from torch.optim import optimizer as hooks
 
         def begin(*_: Any) -> None:
             self.scope = OPTIMIZER
@@ -109,7 +115,7 @@ class Traffic(TorchDispatchMode):
         def end(*_: Any) -> None:
             self.scope = ""
 
-        handles = hooks.register_optimizer_step_pre_hook(begin), hooks.register_optimizer_step_post_hook(end)
+        handles = optimizers.register_optimizer_step_pre_hook(begin), optimizers.register_optimizer_step_post_hook(end)
         try:
             yield
         finally:
@@ -117,21 +123,41 @@ class Traffic(TorchDispatchMode):
                 handle.remove()
 
 
-def times(events: Any) -> tuple[Counter[str], dict[str, Counter[str]]]:
-    """Return the seconds of the operators in a profile by group, and within groups by operator.
+@dataclass(frozen=True)
+class Profile:
+    """Seconds of a call, on the wall and of the processor, and of its operators by group and name."""
+
+    wall: float
+    processor: float
+    operators: dict[str, Counter[str]]
+
+    def share(self, group: str) -> float:
+        """Return the part of the time on the wall that a group's operators have."""
+        return self.operators[group].total() / self.wall
+
+    def largest(self, group: str, n: int = 3) -> list[str]:
+        return [name for name, _ in self.operators[group].most_common(n)]
+
+
+def profile(function: Callable[[], object]) -> Profile:
+    """Return how long a call and its operators take under the profiler.
 
     An operator counts for the outermost one that called it and is of a known group, or for the scope that it is in.
     What is no operator (the scopes themselves, the nodes of autograd) counts nowhere.
     """
-    total: Counter[str] = Counter()
-    by_name: dict[str, Counter[str]] = {group: Counter() for group in GROUPS}
-    for event in events:
-        if "::" not in event.name or event.name.startswith(("autograd::", "torch::autograd")):
-            continue
-        group, top = _group_within(event)
-        total[group] += event.self_cpu_time_total / 1e6
-        by_name[group][top] += event.self_cpu_time_total / 1e6
-    return total, by_name
+    os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # otherwise it writes to stderr that there is no GPU
+    with profiler(activities=[ProfilerActivity.CPU]) as seen:
+        took = clock(function)
+    found: dict[str, Counter[str]] = {group: Counter() for group in GROUPS}
+    for event in seen.events():
+        if _is_operator(event.name):
+            group, name = _group_within(event)
+            found[group][name] += event.self_cpu_time_total / 1e6
+    return Profile(took.wall, took.processor, found)
+
+
+def _is_operator(name: str) -> bool:
+    return "::" in name and not name.startswith(("autograd::", "torch::autograd"))
 
 
 def _group_within(event: Any) -> tuple[str, str]:
@@ -142,21 +168,7 @@ def _group_within(event: Any) -> tuple[str, str]:
         name = at.name
         if name == DATA_SCOPE or name.startswith(OPTIMIZER_SCOPE):
             return (DATA if name == DATA_SCOPE else OPTIMIZER), event.name.rpartition("::")[2]
-        if "::" in name and not name.startswith(("autograd::", "torch::autograd")) and group_of(name) != OTHER:
+        if _is_operator(name) and group_of(name) != OTHER:
             found = group_of(name), name.rpartition("::")[2]
         at = at.cpu_parent
     return found
-
-
-def profile(function: Callable[[], object]) -> tuple[float, Any]:
-    """Return the seconds of a call and the events that the profiler has seen in it."""
-    import time
-
-    from torch.profiler import ProfilerActivity
-    from torch.profiler import profile as profiler
-
-    with profiler(activities=[ProfilerActivity.CPU]) as seen:
-        begun = time.perf_counter()
-        function()
-        wall = time.perf_counter() - begun
-    return wall, seen.events()

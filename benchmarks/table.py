@@ -7,8 +7,8 @@ import textwrap
 
 from benchmarks.row import Row, Sample
 
-WIDTH = 118
-WHAT, VALUE, SPREAD = 47, 15, 19
+WIDTH = 120
+WHAT, VALUE, SPREAD = 43, 15, 17
 HEADING = f"{'what':{WHAT}} {'median':{VALUE}} {'min-max (repeats)':{SPREAD}} compared; aim; note"
 
 
@@ -44,8 +44,10 @@ def spread(sample: Sample, counted: bool = True) -> str:
 
 
 def number(value: float) -> str:
-    """Return a number whole from 100 on, with three decimals or digits below 10."""
+    """Return a number whole from 100 on, with three decimals around 1, with two digits below 0.1."""
     size = abs(value)
     if size >= 100:
         return f"{value:,.0f}"
-    return f"{value:.1f}" if size >= 10 else f"{value:.3f}" if size >= 0.1 else f"{value:.3g}"
+    if size < 0.1:
+        return f"{value:.2g}"
+    return f"{value:.1f}" if size >= 10 else f"{value:.2f}" if size >= 2 else f"{value:.3f}"
