@@ -21,13 +21,14 @@ def train(
     layout: torch.memory_format, weight_decay: float = 0.0, crop_flip: bool = False,
     masks: Mapping[str, Tensor] | None = None,
 ) -> float:  # fmt: skip
-    """Train with SGD (Nesterov .9), validate after every epoch; masked weights are set to zero after every step.
+    """Train with SGD (Nesterov .9), validate after every epoch; masked weights are zero before and after every step.
 
     `layout` is the memory format of model and images.  With `crop_flip`, `images` are padded by `PAD` on each side.
     """
     optimizer = torch.optim.SGD(model.parameters(), lr=lr, momentum=0.9, nesterov=True, weight_decay=weight_decay)
     masked = [(model.get_parameter(f"{name}.weight"), mask) for name, mask in (masks or {}).items()]
     val_loss = torch.zeros(())
+    _prune(masked)
     for _ in range(epochs):
         model.train()
         for index in torch.randperm(len(labels)).split(BATCH):
@@ -36,14 +37,18 @@ def train(
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            with torch.no_grad():
-                for weight, mask in masked:
-                    weight.mul_(mask)
+            _prune(masked)
         model.eval()
         with torch.no_grad():
             parts = zip(val_images.split(EVAL_BATCH), val_labels.split(EVAL_BATCH), strict=True)
             val_loss = sum(F.cross_entropy(model(x), y, reduction="sum") for x, y in parts) / len(val_labels)
     return float(val_loss)
+
+
+@torch.no_grad()
+def _prune(masked: list[tuple[Tensor, Tensor]]) -> None:
+    for weight, mask in masked:
+        weight.mul_(mask)
 
 
 def cropped_and_flipped(padded: Tensor, index: Tensor) -> Tensor:

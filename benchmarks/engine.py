@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import process
+from benchmarks.common import interleaved, process, ratios
 from benchmarks.row import Aim, Row, Sample, once
 from benchmarks.table import lines
 from benchmarks.usual import grid, options
@@ -114,29 +115,40 @@ def memory(folder: Path) -> list[Row]:
     return result
 
 
-def against_usual(seeds: int, epochs: int, finetune: int, ratio: list[float], share: float) -> list[Row]:
-    """Compare whole jobs, start-up included: `rd compute --workers 2` and `benchmarks.usual`."""
+def against_usual(
+    seeds: int, epochs: int, finetune: int, ratio: list[float], share: float, repeats: int
+) -> list[Row]:  # fmt: skip
+    """Compare whole jobs, start-up included, in turn: `rd compute --workers 2` and `benchmarks.usual`."""
     sizes = ["--seeds", seeds, "--epochs", epochs, "--finetune", finetune, "--share", share, "--ratio", *ratio]
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "grid.json"
-        file.write_text(json.dumps(grid(seeds, epochs, finetune, ratio)))
-        ours, _ = process("-m", "rdcli", "compute", "--grid", str(file), "--scale", f"train={share}", "--workers", "2",
-                          "--device", "cpu", "--output", f"{folder}/cube.nc")  # fmt: skip
-        theirs, _ = process("-m", "benchmarks.usual", folder, *map(str, sizes))
+
+    def ours() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "grid.json"
+            file.write_text(json.dumps(grid(seeds, epochs, finetune, ratio)))
+            process("-m", "rdcli", "compute", "--grid", str(file), "--scale", f"train={share}", "--workers", "2",
+                    "--device", "cpu", "--output", f"{folder}/cube.nc")  # fmt: skip
+
+    def theirs() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            process("-m", "benchmarks.usual", folder, *map(str, sizes))
+
+    clocks = interleaved([theirs, ours], repeats)
+    usual, engine = ([clock.wall for clock in own] for own in clocks)
     job = f"LeNet, {seeds * (2 + len(ratio))} cells"
     return [
-        Row(f"{job}: as usual", once(theirs), "s", note=f"share {share} of Fashion-MNIST"),
-        Row(f"{job}: rd, 2 workers", once(ours), "s", once(theirs / ours), "times as fast",
+        Row(f"{job}: as usual", Sample.of(usual), "s", note=f"share {share} of Fashion-MNIST"),
+        Row(f"{job}: rd, 2 workers", Sample.of(engine), "s", ratios(usual, engine), "times as fast",
             Aim("at least", MANY_TIMES, "ratio")),
     ]  # fmt: skip
 
 
 def rows(
-    seeds: int = 2, epochs: int = 6, finetune: int = 3, ratio: Any = (2, 4, 10, 20, 50), share: float = 0.3
-) -> list[Row]:
+    seeds: int = 2, epochs: int = 3, finetune: int = 2, ratio: Sequence[float] = (2, 10, 50), share: float = 0.3,
+    repeats: int = 3,
+) -> list[Row]:  # fmt: skip
     """Return all of it."""
     result = _elsewhere("overhead") + _elsewhere("memory")
-    return result + against_usual(seeds, epochs, finetune, list(ratio), share)
+    return result + against_usual(seeds, epochs, finetune, list(ratio), share, repeats)
 
 
 def _elsewhere(task: str) -> list[Row]:
@@ -152,6 +164,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--task", choices=["overhead", "memory"], help="only this, as JSON")
     options(parser)
+    parser.add_argument("--repeats", type=int, default=3, help="of the whole jobs")
     chosen = vars(parser.parse_args(arguments))
     task = chosen.pop("task")
     if task:
