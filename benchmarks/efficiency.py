@@ -1,10 +1,10 @@
-"""How much of the machine the engine's training step uses, and where the rest goes (one thread).
+"""How much of the machine the engine's training step uses, and where the rest goes (one thread, processor time).
 
 The machine's peak is measured here too: of a float32 matrix product, the fastest of some sizes, and of adding two
 arrays that no cache holds, in bytes read and written.  Convolutions and matrix products are told as a fraction of the
 first, everything else as a fraction of the second; what a cache serves can be above 1, and so can a convolution with a
-border, whose products with zeros are counted and not made.  Shares are of the time under
-the profiler, which makes what is between the operators look larger than it is.
+border, whose products with zeros are counted and not made.  Shares are of the time under the profiler, which makes
+what is between the operators look larger than it is.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def gemm_peak() -> tuple[Sample, str]:
             products["oneDNN"] = partial(torch.ops.aten.mkldnn_linear, a.to_mkldnn(), b)
         for name, product in products.items():
             product()
-            found[f"{name}, {n} x {n}"] = Sample.of(2e-9 * n**3 / clock(product).wall for _ in range(3 * REPEATS))
+            found[f"{name}, {n} x {n}"] = Sample.of(2e-9 * n**3 / clock(product).processor for _ in range(3 * REPEATS))
     fastest = max(found, key=lambda name: found[name].high)
     return found[fastest], fastest
 
@@ -65,7 +65,7 @@ def memory_bandwidth() -> Sample:
     a, b, out = (torch.ones(MEGABYTES * 10**6 // 4) for _ in range(3))
     add = partial(torch.add, a, b, out=out)
     add()
-    return Sample.of(3e-3 * MEGABYTES / clock(add).wall for _ in range(2 * REPEATS))
+    return Sample.of(3e-3 * MEGABYTES / clock(add).processor for _ in range(2 * REPEATS))
 
 
 def used(task: Task, gemm: float, bandwidth: float) -> list[Row]:

@@ -129,7 +129,7 @@ def rows(n_seeds: int = 30, share: float = 1.0) -> list[Row]:
         for name, command in commands:
             elapsed, peak = process(*command)
             for unit, value, base in (("s", elapsed, bare[0]), ("GiB", peak, bare[1])):
-                more = f"{value - base:.2f} {unit} more"
+                more = f"{value - base:+.2f} {unit}"
                 result.append(Row(name, once(value), unit, once(value / base), "times importing", note=more))
     return result
 

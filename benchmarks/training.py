@@ -26,7 +26,7 @@ from rdcompute.models import build_model, layer_shapes, weight_vector
 from rdcompute.training import fit
 from rdcompute.training_settings import TrainingSettings, settings_for
 
-REPEATS = 7
+REPEATS = 9
 KEPT = 4
 """One weight in so many is kept where there are masks."""
 RATE = 0.01
@@ -73,8 +73,8 @@ class Task:
         return replace(data, **{name: getattr(data, name)[:n] for name, n in sizes.items()})
 
 
-LENET = Task("LeNet, Fashion-MNIST", "lenet", 100 * 128, (1, 28, 28))
-RESNET = Task("ResNet-20, CIFAR-10", "resnet20", 4 * 128, (3, 32, 32))
+LENET = Task("LeNet, Fashion-MNIST", "lenet", 80 * 128, (1, 28, 28))
+RESNET = Task("ResNet-20, CIFAR-10", "resnet20", 3 * 128, (3, 32, 32))
 
 
 def noise(shape: tuple[int, int, int], n: int) -> datasets.ImageData:
