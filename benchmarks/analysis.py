@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import Row, process, seconds
+from benchmarks.common import process, processes, repeated, seconds
+from benchmarks.row import Row, Sample, once
 from rdstats import array
 
 SEEDS, COLUMNS, CLASSES, IMAGES = 30, 80, 10, 1000
@@ -24,25 +25,19 @@ def rows() -> list[Row]:
         path = str(Path(folder) / "paper.nc")
         process("-m", "benchmarks.cubes", "paper", path)
         command = ("-m", "rdcli", "analyze", path, "--family", "all", "--arch", "cifar10=resnet56", "--format", "json")
-        runs = [process(*command) for _ in range(3)]
-        whole = statistics.median(run[0] for run in runs), max(run[1] for run in runs)
+        elapsed, peak = processes(*command, repeats=3)
         labelled, cells = padded(path)
     ours, loop = _small()
-    bootstrap = statistics.median(seconds(_bootstrap) for _ in range(3))
+    whole, scaled = "rd analyze --family all, paper-size cube", "times as fast as the loop"
     return [
-        ("rd analyze --family all, paper-size cube", f"{whole[0]:.2f} s, {whole[1]:.2f} GiB", "whole process"),
-        (
-            "2,400 ten-class cells, vectorised",
-            f"{1e3 * ours:.1f} ms",
-            f"{loop / ours:,.0f} times the loop ({loop:.1f} s)",
-        ),
-        (
-            "padded paper-size cube, counts to slopes",
-            f"{labelled:.2f} s",
-            f"{cells / labelled:,.0f} times the loop ({cells:.0f} s)",
-        ),
-        ("10,000 resamples of 88 columns of 30 seeds", f"{bootstrap:.2f} s", "BCa intervals"),
-    ]
+        Row(whole, elapsed, "s", note="whole process"),
+        Row(whole, peak, "GiB"),
+        Row("2,400 ten-class cells, vectorised", ours.times(1e3), "ms", once(loop / ours.median), scaled,
+            note=f"the loop: {loop:.1f} s, scaled from {SAMPLED} of {COLUMNS} columns"),
+        Row("padded paper-size cube, counts to slopes", labelled, "s", once(cells / labelled.median), scaled,
+            note=f"the loop: {cells:.0f} s, scaled from {SAMPLED} cells"),
+        Row("10,000 resamples of 88 columns of 30 seeds", repeated(_bootstrap, 3), "s", note="BCa intervals"),
+    ]  # fmt: skip
 
 
 def _matrices(shape: tuple[int, ...], classes: int, images: int, seed: int = 0) -> np.ndarray:
@@ -96,11 +91,11 @@ def looped(before: np.ndarray, after: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def _small() -> tuple[float, float]:
+def _small() -> tuple[Sample, float]:
     """Return seconds of the vectorised layer on 2,400 cells, and of the loop scaled to them; results compared."""
     before = _matrices((COLUMNS, SEEDS), CLASSES, IMAGES)
     after = _matrices((COLUMNS, SEEDS), CLASSES, IMAGES, seed=1)
-    ours = statistics.median(seconds(lambda: vectorised(before, after)) for _ in range(9))
+    ours = repeated(lambda: vectorised(before, after), 9)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         looped(before[:2], after[:2])  # imports and first calls are not counted
@@ -116,14 +111,14 @@ def _bootstrap() -> None:
     array.bca_interval(values, generator=np.random.default_rng(1))
 
 
-def padded(path: str) -> tuple[float, float]:
+def padded(path: str) -> tuple[Sample, float]:
     """Return seconds of the labelled layer on a paper-size cube in memory, and of the loop over its cells (scaled)."""
     from rdstats import class_counts, open_cube, slopes
 
     with open_cube(path) as opened:
         names = [name for name in opened.data_vars if "sample" not in opened[name].dims]
         cube = opened[names].load()
-        ours = statistics.median(seconds(lambda: slopes(class_counts(cube))) for _ in range(3))
+        ours = repeated(lambda: slopes(class_counts(cube)), 3)
         cells = np.argwhere((cube["status"] == 1).values)
         chosen = cells[np.random.default_rng(0).permutation(len(cells))[:SAMPLED]]
         order = ("seed", "dataset", "arch")

@@ -2,30 +2,31 @@
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 from pathlib import Path
 
-from benchmarks.common import Row, process
+from benchmarks.common import process, ratios
+from benchmarks.row import Row, Sample
+
+REPEATS = 5
 
 
 def rows() -> list[Row]:
-    """Time `rd --help`, `import rdstats` and `rd analyze` on a cube of the demo's shape; medians of 5."""
+    """Time `rd --help`, `import rdstats`, `rd analyze` and `rd report` on a cube of the demo's shape, in turn."""
     with tempfile.TemporaryDirectory() as folder:
         cube = Path(folder) / "demo.nc"
         process("-m", "benchmarks.cubes", "demo", str(cube))
-        bare = _median("-c", "pass")
-        result = [("python -c pass", f"{bare:.3f} s", "")]
-        for name, arguments in (
-            ("import rdstats", ("-c", "import rdstats")),
-            ("rd --help", ("-m", "rdcli", "--help")),
-            ("rd analyze, demo-shaped cube", ("-m", "rdcli", "analyze", str(cube))),
-            ("rd report, demo-shaped cube", ("-m", "rdcli", "report", str(cube), "--output", f"{folder}/report.html")),
-        ):
-            elapsed = _median(*arguments)
-            result.append((name, f"{elapsed:.3f} s", f"{elapsed / bare:.1f} times a bare Python"))
-    return result
-
-
-def _median(*arguments: str) -> float:
-    return statistics.median(process(*arguments)[0] for _ in range(5))
+        commands = {
+            "python -c pass": ("-c", "pass"),
+            "import rdstats": ("-c", "import rdstats"),
+            "rd --help": ("-m", "rdcli", "--help"),
+            "rd analyze, demo-shaped cube": ("-m", "rdcli", "analyze", str(cube)),
+            "rd report, demo-shaped cube": ("-m", "rdcli", "report", str(cube), "--output", f"{folder}/report.html"),
+        }
+        rounds = [[process(*arguments)[0] for arguments in commands.values()] for _ in range(REPEATS)]
+    bare, *others = zip(*rounds, strict=True)
+    first, *names = commands
+    return [Row(first, Sample.of(bare), "s")] + [
+        Row(name, Sample.of(took), "s", ratios(took, bare), "times a bare Python")
+        for name, took in zip(names, others, strict=True)
+    ]

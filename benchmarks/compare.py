@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import statistics
-import time
 import warnings
 
 import numpy as np
 
-from benchmarks.common import Row, aim, seconds
+from benchmarks.common import clock, seconds
+from benchmarks.row import NOT_MEASURED, Aim, Row, Sample, once
 from rdstats.array import compare_matrices
 
 PAIRS, CLASSES, IMAGES = 10_000, 100, 200
@@ -20,9 +19,9 @@ MOST_SECONDS = 1
 def rows() -> list[Row]:
     """Time one vectorised call on matrices in memory, the loops, and what they agree on."""
     before, after = drawn(PAIRS), drawn(PAIRS, seed=1)
-    began = time.process_time()
-    ours = statistics.median(seconds(lambda: compare_matrices(before, after)) for _ in range(5))
-    processor = (time.process_time() - began) / 5  # a busy machine shows in the other one only
+    clocks = [clock(lambda: compare_matrices(before, after)) for _ in range(5)]
+    # a busy machine shows on the wall only
+    ours, processor = (Sample.of(values) for values in zip(*clocks, strict=True))
     few = slice(0, SAMPLED)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -33,18 +32,17 @@ def rows() -> list[Row]:
     np.testing.assert_allclose(mine.slope, theirs[0], rtol=1e-9)
     np.testing.assert_allclose(mine.recall_after, theirs[1], rtol=1e-12)
     what = f"{PAIRS:,} pairs of {CLASSES}-class matrices"
-    told = f"one call: recalls, balances, I, slopes; {aim(f'under {MOST_SECONDS} s', ours < MOST_SECONDS)}"
-    scikit = f"{loop / ours:,.0f} times as long (scaled from {SAMPLED} pairs)"
     result = [
-        (what, f"{ours:.2f} s, {processor:.2f} s of processor", told),
-        ("the same, scikit-learn matrix by matrix", f"{loop:.0f} s", scikit),
-    ]
-    pycm = _pycm(before, after)
+        Row(what, ours, "s", aim=Aim("at most", MOST_SECONDS), note="one call: recalls, balances, I, slopes"),
+        Row(f"{what}: processor", processor, "s"),
+        Row("the same, scikit-learn matrix by matrix", once(loop), "s", once(loop / ours.median), "times as long",
+            note=f"scaled from {SAMPLED} pairs"),
+    ]  # fmt: skip
+    what, pycm = "the same, PyCM matrix by matrix", _pycm(before, after)
     if pycm is None:
-        missing = "pip install pycm: only this row needs it"
-        return [*result, ("the same, PyCM matrix by matrix", "PyCM is not installed", missing)]
-    times = f"{pycm / ours:,.0f} times as long (scaled from {SAMPLED_PYCM} pairs, scores only)"
-    return [*result, ("the same, PyCM matrix by matrix", f"{pycm:.0f} s", times)]
+        return [*result, Row(what, NOT_MEASURED, "s", note="pip install pycm: only this row needs it")]
+    scaled = f"scaled from {SAMPLED_PYCM} pairs, scores only"
+    return [*result, Row(what, once(pycm), "s", once(pycm / ours.median), "times as long", note=scaled)]
 
 
 def drawn(pairs: int, seed: int = 0) -> np.ndarray:

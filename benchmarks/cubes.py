@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.common import Row, process
+from benchmarks.common import process
+from benchmarks.row import Row, once
 from rdstats.cube import DONE, CubeWriter, class_counts, open_cube
 
 RATIOS = [1.0, 2.0, 4.0, 10.0, 20.0, 50.0]
@@ -77,9 +78,13 @@ def rows() -> list[Row]:
         wrote = process("-m", "benchmarks.cubes", "paper", path)
         read = process("-m", "benchmarks.cubes", "reduce", path)
         size = Path(path).stat().st_size / 2**20
+    writing, reading = "write a paper-size cube", "open and reduce a paper-size cube"
     return [
-        ("write a paper-size cube", f"{wrote[0] - drawn[0]:.2f} s, {wrote[1]:.2f} GiB", f"{size:.1f} MiB on disk"),
-        ("open and reduce it", f"{read[0]:.2f} s, {read[1]:.2f} GiB", f"{read[0] / bare[0]:.1f} x importing xarray"),
+        Row(writing, once(wrote[0] - drawn[0]), "s", note="without what drawing the numbers takes"),
+        Row(writing, once(wrote[1]), "GiB"),
+        Row("a paper-size cube on disk", once(size), "MiB"),
+        Row(reading, once(read[0]), "s", once(read[0] / bare[0]), "times importing xarray"),
+        Row(reading, once(read[1]), "GiB"),
     ]
 
 

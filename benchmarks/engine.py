@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
+import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,11 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Row, process
+from benchmarks.common import interleaved, process, ratios
+from benchmarks.row import Aim, Row, Sample, once
+from benchmarks.table import lines
 from benchmarks.usual import grid, options
 
 CIFAR = (50000, 10000, 32, 3)
 SMALL = (1000, 10000, 32, 3)
+MANY_TIMES = 5
+"""The whole job on two cores, beside the way with DataLoaders."""
 
 
 def write_images(path: Path, n_train: int, n_test: int, size: int, channels: int) -> str:
@@ -66,8 +71,8 @@ def overhead(folder: Path) -> list[Row]:
         run_cells(plan, run, data_dir=None, listener=Clock())
         took = [(dense, end - before) for (_, before), (dense, end) in pairwise(ends)]
         for what, dense in (("dense", True), ("pruned", False)):
-            middle = statistics.median(seconds for d, seconds in took if d == dense)
-            result.append((f"beside training: {arch}, {what} cell", f"{middle * 1e3:.0f} ms", ""))
+            own = Sample.of(seconds for d, seconds in took if d == dense)
+            result.append(Row(f"beside training: {arch}, {what} cell", own.times(1e3), "ms"))
     return result
 
 
@@ -86,16 +91,16 @@ def memory(folder: Path) -> list[Row]:
     from rdcompute.training import fit, predict
     from rdcompute.training_settings import TrainingSettings
 
-    def peak() -> float:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    def row(what: str, note: str = "") -> Row:
+        return Row(what, once(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20), "GiB", note=note)
 
     use_one_thread()
-    result = [("a worker: imported", f"{peak():.2f} GiB", "")]
+    result = [row("a worker: imported")]
     data = datasets.load(write_images(folder / "cifar.npz", *CIFAR))
     parts = ImageParts.split(data, root_seed=0)
     del data
     whole = DeviceData.of(parts, torch.device("cpu"), root_seed=0, memory_format="channels_last")
-    result.append(("a worker: data of CIFAR-10's size", f"{peak():.2f} GiB", "decoded in this process, not shared"))
+    result.append(row("a worker: data of CIFAR-10's size", "decoded in this process, not shared"))
     sizes = {"train_pixels": 384, "train_labels": 384}
     sizes |= {f"{part}_{kind}": 500 for part in ("holdout", "test") for kind in ("images", "labels")}
     few = replace(whole, **{name: getattr(whole, name)[:n] for name, n in sizes.items()})
@@ -103,45 +108,55 @@ def memory(folder: Path) -> list[Row]:
     model = build_model("resnet56", 10, (3, 32, 32), 0).to(memory_format=torch.channels_last)
     fit(model, few, ((1, 0.01),), settings, stream_name="memory")
     predict(model, few, settings.eval_batch_size)
-    result.append(("a worker: ResNet-56, 3 steps, evaluation", f"{peak():.2f} GiB", ""))
+    result.append(row("a worker: ResNet-56, 3 steps, evaluation"))
     images, labels = whole.train_images[:500], whole.train_labels[:500]
     training_gradient(model, images, labels, whole.normalize, settings.batch_size)
-    result.append(("a worker: ResNet-56, gp scores", f"{peak():.2f} GiB", f"batches of {settings.batch_size}"))
+    result.append(row("a worker: ResNet-56, gp scores", f"batches of {settings.batch_size}"))
     return result
 
 
-def against_usual(seeds: int, epochs: int, finetune: int, ratio: list[float], share: float) -> list[Row]:
-    """Compare whole jobs, start-up included: `rd compute --workers 2` and `benchmarks.usual`."""
+def against_usual(
+    seeds: int, epochs: int, finetune: int, ratio: list[float], share: float, repeats: int
+) -> list[Row]:  # fmt: skip
+    """Compare whole jobs, start-up included, in turn: `rd compute --workers 2` and `benchmarks.usual`."""
     sizes = ["--seeds", seeds, "--epochs", epochs, "--finetune", finetune, "--share", share, "--ratio", *ratio]
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "grid.json"
-        file.write_text(json.dumps(grid(seeds, epochs, finetune, ratio)))
-        ours, _ = process("-m", "rdcli", "compute", "--grid", str(file), "--scale", f"train={share}", "--workers", "2",
-                          "--device", "cpu", "--output", f"{folder}/cube.nc")  # fmt: skip
-        theirs, _ = process("-m", "benchmarks.usual", folder, *map(str, sizes))
-    n = seeds * (2 + len(ratio))
+
+    def ours() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "grid.json"
+            file.write_text(json.dumps(grid(seeds, epochs, finetune, ratio)))
+            process("-m", "rdcli", "compute", "--grid", str(file), "--scale", f"train={share}", "--workers", "2",
+                    "--device", "cpu", "--output", f"{folder}/cube.nc")  # fmt: skip
+
+    def theirs() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            process("-m", "benchmarks.usual", folder, *map(str, sizes))
+
+    clocks = interleaved([theirs, ours], repeats)
+    usual, engine = ([clock.wall for clock in own] for own in clocks)
+    job = f"LeNet, {seeds * (2 + len(ratio))} cells"
     return [
-        (f"LeNet, Fashion-MNIST, {n} cells, as usual", f"{theirs:.1f} s", f"share {share} of the images, one run each"),
-        (f"LeNet, Fashion-MNIST, {n} cells, rd, 2 workers", f"{ours:.1f} s", f"{theirs / ours:.1f} times as fast"),
-    ]
+        Row(f"{job}: as usual", Sample.of(usual), "s", note=f"share {share} of Fashion-MNIST"),
+        Row(f"{job}: rd, 2 workers", Sample.of(engine), "s", ratios(usual, engine), "times as fast",
+            Aim("at least", MANY_TIMES, "ratio")),
+    ]  # fmt: skip
 
 
 def rows(
-    seeds: int = 2, epochs: int = 6, finetune: int = 3, ratio: Any = (2, 4, 10, 20, 50), share: float = 0.3
-) -> list[Row]:
+    seeds: int = 2, epochs: int = 3, finetune: int = 2, ratio: Sequence[float] = (2, 10, 50), share: float = 0.3,
+    repeats: int = 3,
+) -> list[Row]:  # fmt: skip
     """Return all of it."""
     result = _elsewhere("overhead") + _elsewhere("memory")
-    return result + against_usual(seeds, epochs, finetune, list(ratio), share)
+    return result + against_usual(seeds, epochs, finetune, list(ratio), share, repeats)
 
 
 def _elsewhere(task: str) -> list[Row]:
     """Return the rows of a task that needs a process of its own."""
-    import subprocess
-
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.engine", "--task", task], capture_output=True, text=True, check=True
     )
-    return [tuple(row) for row in json.loads(done.stdout)]
+    return list(map(Row.read, json.loads(done.stdout)))
 
 
 def main(arguments: list[str]) -> None:
@@ -149,14 +164,16 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--task", choices=["overhead", "memory"], help="only this, as JSON")
     options(parser)
+    parser.add_argument("--repeats", type=int, default=3, help="of the whole jobs")
     chosen = vars(parser.parse_args(arguments))
     task = chosen.pop("task")
     if task:
         with tempfile.TemporaryDirectory() as folder:
-            print(json.dumps({"overhead": overhead, "memory": memory}[task](Path(folder))))
+            found = {"overhead": overhead, "memory": memory}[task](Path(folder))
+            print(json.dumps([row.document() for row in found]))
         return
     for row in rows(**chosen):
-        print("{:46} {:20} {}".format(*row))
+        print(lines(row))
 
 
 if __name__ == "__main__":

@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.common import Row, process
+from benchmarks.common import process
 from benchmarks.cubes import SETS, paper_columns
+from benchmarks.row import Row, once
+from benchmarks.table import lines
 
 GREY, COLOUR = (60000, 28, 1), (50000, 32, 3)
 SIZES = {"mnist": GREY, "fashion-mnist": GREY, "cifar10": COLOUR, "cifar100": COLOUR}
@@ -111,7 +113,8 @@ def rows(n_seeds: int = 30, share: float = 1.0) -> list[Row]:
     columns = paper_columns()
     n_cells = n_seeds * len(columns)
     bare = process("-c", "import torch, xarray, netCDF4")
-    result = [("importing torch and xarray", f"{bare[0]:.2f} s, {bare[1]:.2f} GiB", "")]
+    imported = "importing torch and xarray"
+    result = [Row(imported, once(bare[0]), "s"), Row(imported, once(bare[1]), "GiB")]
     with tempfile.TemporaryDirectory() as folder:
         process("-m", "benchmarks.rundirs", "--write", folder, "--seeds", str(n_seeds), "--share", str(share))
         run, output = f"{folder}/run", f"{folder}/cube.nc"
@@ -122,11 +125,12 @@ def rows(n_seeds: int = 30, share: float = 1.0) -> list[Row]:
             ("repeat it, the cube is there", repeat),
             ("rd assemble of it", ("-m", "rdcli", "assemble", run, "--output", f"{folder}/partial.nc")),
         )
-        result.append((f"finished run of {n_cells} cells", f"{size:.0f} MiB", "and their dense networks"))
+        result.append(Row(f"finished run of {n_cells} cells", once(size), "MiB", note="and their dense networks"))
         for name, command in commands:
             elapsed, peak = process(*command)
-            more = f"{elapsed - bare[0]:.2f} s, {peak - bare[1]:.2f} GiB more than importing"
-            result.append((name, f"{elapsed:.2f} s, {peak:.2f} GiB", more))
+            for unit, value, base in (("s", elapsed, bare[0]), ("GiB", peak, bare[1])):
+                more = f"{value - base:+.2f} {unit}"
+                result.append(Row(name, once(value), unit, once(value / base), "times importing", note=more))
     return result
 
 
@@ -141,7 +145,7 @@ def main(arguments: list[str]) -> None:
         write(chosen.write, chosen.seeds, chosen.share)
         return
     for row in rows(chosen.seeds, chosen.share):
-        print("{:42} {:36} {}".format(*row))
+        print(lines(row))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
-
 import numpy as np
 
-from benchmarks.common import Row, seconds
+from benchmarks.common import repeated
+from benchmarks.row import Row
 from rdcompute.criteria import CRITERIA, criterion_names
 from rdcompute.execute import use_one_thread
 from rdcompute.masks import keep_fraction, kept_count, top_k_mask
@@ -35,6 +34,5 @@ def rows() -> list[Row]:
                 criterion.keep(scores, np.empty(0), share)  # noqa: B023
 
         choose()  # warm up
-        median = statistics.median(seconds(choose) for _ in range(5))
-        found.append((f"ResNet-110, score and mask, {name}", f"{1000 * median:,.0f} ms", ""))
+        found.append(Row(f"ResNet-110, score and mask, {name}", repeated(choose, 5).times(1e3), "ms"))
     return found

@@ -107,9 +107,9 @@ def _evaluate(model: nn.Module, loader: Any) -> tuple[float, np.ndarray]:
 def options(parser: argparse.ArgumentParser) -> None:
     """Add the size of the job to a command line."""
     parser.add_argument("--seeds", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--finetune", type=int, default=3)
-    parser.add_argument("--ratio", type=float, nargs="*", default=[2, 4, 10, 20, 50])
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--finetune", type=int, default=2)
+    parser.add_argument("--ratio", type=float, nargs="*", default=[2, 10, 50])
     parser.add_argument("--share", type=float, default=0.3, help="of the training images")
 
 

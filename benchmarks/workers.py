@@ -7,7 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.common import Row, interleaved, process
+from benchmarks.common import interleaved, process, ratios
+from benchmarks.row import Row, Sample
+from benchmarks.table import lines
 
 
 def rows(train: float = 0.3, epochs: float = 0.1, repeats: int = 5) -> list[Row]:
@@ -23,10 +25,12 @@ def rows(train: float = 0.3, epochs: float = 0.1, repeats: int = 5) -> list[Row]
             process("-m", "rdcli", "compute", "--grid", "fashion.yaml", *scale, "--device", "cpu", "--output", output,
                     "--workers", str(n_workers))  # fmt: skip
 
-    one, two, ratio = interleaved(lambda: run(1), lambda: run(2), repeats)
+    clocks = interleaved([lambda: run(1), lambda: run(2)], repeats)
+    one, two = ([clock.wall for clock in own] for own in clocks)
+    job = "Fashion-MNIST, LeNet, 14 cells"
     return [
-        ("Fashion-MNIST, LeNet, 14 cells, 1 worker", f"{one:.1f} s", f"train={train}, epochs={epochs}"),
-        ("Fashion-MNIST, LeNet, 14 cells, 2 workers", f"{two:.1f} s", f"{ratio:.2f} times as fast"),
+        Row(f"{job}, 1 worker", Sample.of(one), "s", note=f"train={train}, epochs={epochs}"),
+        Row(f"{job}, 2 workers", Sample.of(two), "s", ratios(one, two), "times as fast"),
     ]
 
 
@@ -36,4 +40,4 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=float, default=0.1, help="share of the epochs")
     parser.add_argument("--repeats", type=int, default=5)
     for row in rows(**vars(parser.parse_args(sys.argv[1:]))):
-        print("{:42} {:36} {}".format(*row))
+        print(lines(row))
