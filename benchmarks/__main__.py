@@ -37,6 +37,7 @@ NAMES = (
     "engine",
     "channels",
     "scoring",
+    "projection",
 )
 GROUPS = {"any_model": ("importing", "compare")}
 
