@@ -10,8 +10,8 @@ from torch import nn
 
 from benchmarks.common import ratios
 from benchmarks.row import Aim, Row, Sample
-from rdcompute import datasets, stopwatch
-from rdcompute.calibrate import Sample, samples_of
+from rdcompute import calibrate, datasets, stopwatch
+from rdcompute.calibrate import samples_of
 from rdcompute.device_data import MEMORY_FORMATS, DeviceData
 from rdcompute.execute import use_one_thread
 from rdcompute.grid import Grid
@@ -61,7 +61,7 @@ def rows(repeats: int = 3) -> list[Row]:
     return result
 
 
-def _seconds_an_image(network: nn.Module, sample: Sample, data: DeviceData) -> float:
+def _seconds_an_image(network: nn.Module, sample: calibrate.Sample, data: DeviceData) -> float:
     clock = stopwatch.clock
     stopwatch.clock = lambda device: time.thread_time()
     try:
