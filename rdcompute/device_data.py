@@ -109,11 +109,11 @@ class DeviceData:
         offsets = self._crop_offsets(streams[1]) if self.crop_flip else None
         for index in torch.split(order, batch_size):
             if offsets is None:
-                batch = self.train_pixels[index]
+                batch = self.train_pixels.index_select(0, index)  # on a CPU a tenth of the time of [index]
             else:
                 rows, columns = (offset[index] for offset in offsets)
                 batch = self.train_pixels[index[:, None, None], rows[:, :, None], columns[:, None, :]]
-            yield self.normalize(batch), self.train_labels[index]
+            yield self.normalize(batch), self.train_labels.index_select(0, index)
 
     def _crop_offsets(self, name: str) -> tuple[Tensor, Tensor]:
         """Return the rows (N, H) and columns (N, W) of the padded image that each augmented image takes."""
