@@ -83,7 +83,10 @@ def holder(folder: Path) -> str | None:
 
 
 def taken(file: IO[bytes]) -> bool:
-    """Take the lock of an open file if nobody has it; try again for a moment, as whoever asks for the holder has it for an instant."""
+    """Take the lock of an open file if nobody has it; try again for a moment.
+
+    Whoever asks for the holder has it for an instant.
+    """
     for _ in range(5):
         try:
             _lock(file)

@@ -6,7 +6,6 @@ import contextlib
 import shutil
 import socket
 from itertools import takewhile
-from pathlib import Path
 
 from rdcompute.rundir import CLUSTER, RunDirectory
 from rdcompute.schedule import ATTEMPTS

@@ -99,7 +99,10 @@ _KINDS = {
     "pbs": _batch("PBSCluster", "dask_jobqueue.pbs", "PBSJob"),
     "lsf": _batch("LSFCluster", "dask_jobqueue.lsf", "LSFJob"),
 }  # fmt: skip
-_NEVER = {"self", "args", "kwargs", "job_kwargs", "base_class_kwargs", "worker_kwargs", "asynchronous", "loop", "job_cls", "scheduler"}
+_NEVER = {
+    "self", "args", "kwargs", "job_kwargs", "base_class_kwargs", "worker_kwargs", "asynchronous", "loop", "job_cls",
+    "scheduler",
+}  # fmt: skip
 
 
 def needs_dask(what: str) -> None:

@@ -34,14 +34,14 @@ def resources(device: str, file: ClusterFile | None, gpus: Sequence[bool]) -> Re
     if file is not None:
         has_one = bool(file.gpus) or file.kind == "cuda"
         if kind == "cuda" and not has_one:
-            raise file.wrong("gpus", text=f"--device {device} is for workers with a GPU; gpus: 1 says that they have one")
+            raise file.wrong("gpus", text=f"--device {device} is for workers with a GPU; gpus: 1 says they have one")
     elif not gpus:
         return None
     else:
         has_one = any(gpus)
         if kind == "cuda" and not has_one:
-            raise InputError(f"--device {device}: none of the {len(gpus)} workers offers the resource {GPU}; start them "
-                             f'with dask worker --nthreads 1 --resources "{GPU}=1"')  # fmt: skip
+            raise InputError(f"--device {device}: none of the {len(gpus)} workers offers the resource {GPU}; start "
+                             f'them with dask worker --nthreads 1 --resources "{GPU}=1"')  # fmt: skip
     return {GPU: 1} if has_one else {}
 
 
@@ -60,5 +60,5 @@ class Acquaintances:
             first = self._first.setdefault(what, value)
             if value != first:
                 self._first[what] = value
-                warnings.warn(f"cells are computed with different {what}: {first} and {value} (worker {said['name']} on "
-                              f"{said['host']}); their last bits may differ", stacklevel=2)  # fmt: skip
+                warnings.warn(f"cells are computed with different {what}: {first} and {value} (worker {said['name']} "
+                              f"on {said['host']}); their last bits may differ", stacklevel=2)  # fmt: skip

@@ -239,7 +239,7 @@ class _Desk:
                 self._again(cell)
             return
         text = " ".join(f"{type(error).__name__}: {error}".split())
-        where = self._team.client.scheduler.address if self._team.client.scheduler else self._team.cluster
         if isinstance(error, CancelledError | asyncio.CancelledError):
-            raise WorkerDiedError(f"the scheduler ({where}) has gone; what is finished is kept: repeat the command to go on")
+            who = self._team.cluster
+            raise WorkerDiedError(f"{who} has gone; what is finished is kept: repeat the command to go on")
         raise WorkerDiedError(f"the scheduler or a worker cannot take cells, is rd installed there? ({text[:300]})")

@@ -60,6 +60,7 @@ class Cluster:
             resources(device, self.file, ())
             return
         needs_dask("--scheduler")
+        _check_address(self.scheduler)
         with dask_logged(), _client(self.scheduler, self.timeout):
             pass
 
@@ -71,6 +72,16 @@ class Cluster:
 
     def __str__(self) -> str:
         return f"scheduler {self.scheduler}" if self.file is None else f"cluster of kind {self.file.kind}"
+
+
+def _check_address(address: str) -> None:
+    from distributed.comm.addressing import get_address_host_port
+
+    try:
+        get_address_host_port(address)
+    except ValueError as error:
+        accepted = "tcp://HOST:PORT is accepted, as dask scheduler prints it"
+        raise InputError(f"--scheduler {address}: {error}; {accepted}") from None
 
 
 @dataclass(frozen=True)
@@ -108,12 +119,12 @@ def _client(where: Any, timeout: float) -> Iterator[Any]:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", VersionMismatchWarning)
         try:
-            client = Client(where, timeout=timeout, set_as_default=False, name="rd")
+            client: Any = Client(where, timeout=timeout, set_as_default=False, name="rd")  # type: ignore[no-untyped-call]
         except (OSError, TimeoutError, ValueError, ImportError) as error:
             reason = " ".join(str(error).split()) or "no answer"
             raise InputError(
-                f"--scheduler {where}: no Dask scheduler answers there within {timeout:g} s ({reason[:200]}); start one "
-                "with dask scheduler and give the address that it prints"
+                f"--scheduler {where}: no Dask scheduler answers within {timeout:g} s ({reason[:200]}); start one with "
+                "dask scheduler and give the address that it prints"
             ) from None
     if said:
         warnings.warn("the scheduler has other versions of Dask's packages than this process", stacklevel=4)
@@ -139,7 +150,8 @@ def _own(file: ClusterFile, n_workers: int) -> Iterator[tuple[Any, Future[None]]
             try:
                 ours = make_cluster(file, n_workers, silence_logs=logging.CRITICAL)
             except Exception as error:  # whatever the packages of the kind find wrong
-                raise file.wrong("kind", text=f"{file.kind} cannot be started: {' '.join(str(error).split())}") from error
+                reason = " ".join(str(error).split())
+                raise file.wrong("kind", text=f"{file.kind} cannot be started: {reason}") from error
         try:
             yield ours, asyncio.run_coroutine_threadsafe(_grown(ours, file, n_workers), ours.loop.asyncio_loop)
         finally:

@@ -177,7 +177,7 @@ def _new_bench(order: Order, here: Any) -> _Bench:
     if order.version != __version__:
         raise InputError(f"has rd {__version__}, this command is rd {order.version}; install the same on both")
     if here.state.nthreads != 1:
-        raise InputError(f"has {here.state.nthreads} threads, and results are the same everywhere with one thread only; "
+        raise InputError(f"has {here.state.nthreads} threads, and results are the same everywhere with one only; "
                          "start it with --nthreads 1")  # fmt: skip
     run = RunDirectory(order.run, {})
     begun = Begun(run, order.token)
