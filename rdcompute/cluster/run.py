@@ -85,6 +85,7 @@ class _Desk:
         self._told = -1
         self._resources: Resources | None = None
         self._unbegun: dict[str, int] = {}
+        self._begun_once: set[str] = set()
         self._acquaintances = Acquaintances()
         self._closed = False
         self._choose(())
@@ -186,8 +187,9 @@ class _Desk:
             return
         cell = self._cells[key]
         if said["kind"] == "started":
-            if said["deaths"]:
-                logger.warning("%s %s: its worker process died; begun again", cell.key[:12], cell.title)
+            if key in self._begun_once:
+                logger.warning("%s %s: its worker process ended; begun again", cell.key[:12], cell.title)
+            self._begun_once.add(key)
             self._job.listener.started(cell)
         else:
             self._epochs(cell, said["reports"])

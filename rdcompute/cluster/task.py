@@ -100,7 +100,7 @@ def compute_cell(order: Order, packed: bytes) -> Outcome:
     if n >= ATTEMPTS:
         return Outcome("failed", begun.message(cell.key))
     tell = _Teller(lambda **what: here.log_event(order.token, {"key": cell.key, **what}))
-    tell.say(kind="started", deaths=n)
+    tell.say(kind="started")
     bench.worker.leaving = _leaving(here, begun)
     outcome = _computed(bench.worker, cell, tell, order.patience)
     begun.end(cell.key)
