@@ -48,7 +48,7 @@ def written(tmp_path):
         ("kind: local\noptions: {nthreads: 4}", f"2:11: options.nthreads: {ONE_THREAD}"),
         ("kind: local\noptions: {n_workers: 4}", "2:11: options.n_workers: workers, beside kind, says how many"),
         ("kind: local\noptions: {resources: {GPU: 1}}", "2:11: options.resources: gpus: 1, beside kind, says so"),
-        ("kind: local\noptions: {hosst: a}", "2:11: options.hosst: unknown option (did you mean 'host'?); LocalCluster"),
+        ("kind: local\noptions: {hosst: a}", "2:11: options.hosst: unknown option (did you mean 'host'?); Local"),
         ("kind: ssh\noptions: {hosts: [a]}", "2:11: options.hosts: got ['a']; a list is accepted, the scheduler's host "
          "first, then one for each worker"),
         ("kind: ssh\noptions: {hosts: [a, b], worker_options: {nthreads: 2}}",
@@ -76,8 +76,8 @@ def test_what_is_not_installed_or_not_here(written, monkeypatch):
     monkeypatch.setattr(kinds, "find_spec", lambda name: None if name == "dask_jobqueue" else name)
     with pytest.raises(InputError, match=r"slurm needs dask-jobqueue: pip install 'recall-distortion\[jobqueue\]'$"):
         check_cluster(load_cluster(EXAMPLES / "slurm.yaml"))
+    monkeypatch.setattr(kinds, "find_spec", lambda name: None if name == "dask_cuda" else name)
     with pytest.raises(InputError, match=r"kind: cuda needs dask-cuda: pip install 'recall-distortion\[cuda\]'$"):
-        monkeypatch.setattr(kinds, "find_spec", lambda name: None if name == "dask_cuda" else name)
         check_cluster(load_cluster(EXAMPLES / "dask-cuda.yaml"))
     monkeypatch.undo()
     monkeypatch.setenv("PATH", "")
