@@ -176,8 +176,10 @@ def test_jobs_of_a_batch_system(started, common, tmp_path: Path) -> None:
 
 @needs_signals
 def test_a_batch_system_that_refuses(rd, common, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "sbatch").write_text("#!/bin/sh\necho 'sbatch: error: invalid partition specified' >&2\nexit 1\n")
-    (tmp_path / "sbatch").chmod(0o755)
+    refusal = "echo 'sbatch: error: invalid partition specified' >&2\nexit 1\n"
+    for name, text in (("sbatch", refusal), ("scancel", "")):
+        (tmp_path / name).write_text("#!/bin/sh\n" + text)
+        (tmp_path / name).chmod(0o755)
     (tmp_path / "slurm.yaml").write_text(SLURM)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
     assert rd(*common, tmp_path / "a.nc", "--cluster", tmp_path / "slurm.yaml", "-q") == 1

@@ -1,6 +1,7 @@
 """Cluster files: what is refused, with its place, and what jobs are submitted for those that are right."""
 
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -218,3 +219,32 @@ def test_workers_that_differ_are_named_once():
         "cells are computed with different versions of torch", "cells are computed with different devices"
     ]  # fmt: skip
     group.met(other)
+
+
+BLOCKS = re.findall(r"```yaml\n(.*?)```", (EXAMPLES.parent / "cluster.md").read_text(), re.DOTALL)
+
+
+@pytest.mark.parametrize("text", BLOCKS, ids=lambda text: text.split()[1].rstrip(":"))
+def test_the_files_of_the_document_are_those_to_copy(written, text):
+    name = text.split()[1].rstrip(":")
+    assert load_cluster(written(text)) == load_cluster(EXAMPLES / name)
+
+
+def test_the_options_of_the_document_exist():
+    """Of rd, and of the commands that start a scheduler and workers by hand."""
+    from distributed.cli import dask_worker
+    from typer.main import get_command
+
+    from rdcli.app import app
+
+    document = (EXAMPLES.parent / "cluster.md").read_text()
+    commands = [line for block in re.findall(r"```sh\n(.*?)```", document, re.DOTALL) for line in block.splitlines()]
+    ours = get_command(app).commands["compute"].params
+    known = {"rd": {one for option in ours for one in option.opts},
+             "dask": {one for option in dask_worker.main.params for one in option.opts}}  # fmt: skip
+    assert len(commands) == 4
+    for command in commands:
+        used = re.findall(r"--[a-z-]+", command)
+        assert set(used) <= known[command.split()[0]], command
+    assert {"--executor", "--scheduler", "--cluster", "--scheduler-timeout"} <= known["rd"]
+    assert all(option in document for option in ("--executor", "--scheduler", "--cluster", "--scheduler-timeout"))
