@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
@@ -49,11 +50,25 @@ class Checkpoint(Protocol):
     def save(self, progress: Progress) -> None: ...
 
 
-class CellCheckpoint:
-    """The checkpoint of a cell in a run directory: one checked file, replaced whole, gone when the cell is done."""
+class LeftError(Exception):
+    """A training was left, with its checkpoint, as whoever computes it was asked to."""
 
-    def __init__(self, run: RunDirectory, key: str, every: float, parent_id: str = "") -> None:
-        self._run, self._key, self._every, self._parent_id = run, key, every, parent_id
+
+def stays() -> bool:
+    """Never leave a training."""
+    return False
+
+
+class CellCheckpoint:
+    """The checkpoint of a cell in a run directory: one checked file, replaced whole, gone when the cell is done.
+
+    `leaving` is asked after every epoch; once it says so, the training ends with its checkpoint and a `LeftError`.
+    """
+
+    def __init__(
+        self, run: RunDirectory, key: str, every: float, parent_id: str = "", leaving: Callable[[], bool] = stays
+    ) -> None:
+        self._run, self._key, self._every, self._parent_id, self._leaving = run, key, every, parent_id, leaving
         self._last = time.monotonic()
         self.began, self.earlier = now(), 0.0
         """When the training began, and the seconds of epochs that an earlier process computed."""
@@ -65,7 +80,7 @@ class CellCheckpoint:
     def of_stage(self, stage: str) -> CellCheckpoint:
         """Return the checkpoint of a stage that comes before, in the same file; neither takes the other's for its own.
         """
-        return CellCheckpoint(self._run, self._key, self._every, stage)
+        return CellCheckpoint(self._run, self._key, self._every, stage, self._leaving)
 
     def carry(self, state: State, earlier: CellCheckpoint, seconds: float) -> None:
         """Keep `state`, what the stage of the `earlier` checkpoint came to in so many seconds, with the training."""
@@ -90,8 +105,8 @@ class CellCheckpoint:
         return progress
 
     def due(self) -> bool:
-        """Return whether enough time has passed since the last checkpoint, or the beginning."""
-        return time.monotonic() - self._last >= self._every
+        """Return whether enough time has passed since the last checkpoint, or the beginning, or it is the last one."""
+        return time.monotonic() - self._last >= self._every or self._leaving()
 
     def save(self, progress: Progress) -> None:
         """Replace the checkpoint."""
@@ -108,6 +123,8 @@ class CellCheckpoint:
         }
         self._run.save_checkpoint(self._key, CellResult(meta, arrays))
         self._last = time.monotonic()
+        if self._leaving():
+            raise LeftError
 
 
 def _progress(found: CellResult) -> tuple[Progress, State]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rdcompute.assemble import assemble
 from rdcompute.grid import Grid
@@ -25,6 +26,9 @@ from rdcompute.underway import UnderWay
 from rdcompute.workers import check_device_name, worker_devices
 from rdstats.differences import describe_differences
 from rdstats.errors import InputError
+
+if TYPE_CHECKING:
+    from rdcompute.cluster.start import Cluster
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ def compute(
     fail_fast: bool = False,
     extend: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
+    cluster: Cluster | None = None,
 ) -> Summary:
     """Train, prune and fine-tune a grid and write its cube; finished cells of `run_dir` are not repeated.
 
@@ -73,6 +78,7 @@ def compute(
     extend : go on in the run directory of a smaller grid, all of whose cells are in this one.
     checkpoint_every : seconds between the checkpoints of a training.
     listener : called with the plan and the number of finished cells; what it returns is told the progress.
+    cluster : Dask workers, which compute in place of `n_workers` processes here; each finds its own `device`.
 
     Raises
     ------
@@ -85,7 +91,7 @@ def compute(
     plan = make_plan(grid, data_dir, known_networks(manifest))
     devices = worker_devices("cpu", n_workers, workers_per_device)
     if missing := _seem_missing(plan, run_dir):  # else torch, seconds to import, may not be needed
-        devices = _devices(device, n_workers, workers_per_device, missing)
+        devices = _devices(device, n_workers, workers_per_device, missing, cluster)
     target = check_output(output, grid, smaller=grids_before(manifest, extend=extend))
     if run_dir.absolute() == output.absolute():
         raise InputError(f"--output {output} is the run directory too; give another name or --run-dir")
@@ -103,11 +109,11 @@ def compute(
         there = _without_orphans(plan, run, identities(plan.cells, run))
         n_reused = len(there)
         if n_reused < len(plan.cells):
-            devices = _devices(device, n_workers, workers_per_device, missing)
-        _log_beginning(plan, n_reused, devices)
+            devices = _devices(device, n_workers, workers_per_device, missing, cluster, check=False)
+        _log_beginning(plan, n_reused, devices, cluster)
         check_replicates(plan, there, lambda cell: facts[cell.dataset].n_train(cell))
         failed = _run_all(
-            plan, run, there, data_dir=data_dir, devices=devices,
+            plan, run, there, data_dir=data_dir, devices=devices, cluster=cluster, device=device,
             listener=listener(plan, n_reused) if listener else None, order=order, fail_fast=fail_fast,
             checkpoint_every=checkpoint_every,
         )  # fmt: skip
@@ -139,8 +145,15 @@ def _failures(plan: Plan, failed: Mapping[str, str]) -> dict[str, str]:
     return {cell.title: failed[cell.key] for cell in plan.cells if cell.key in failed}
 
 
-def _devices(device: str, n_workers: int | str, per_device: int, cells: Iterable[Cell]) -> tuple[str, ...]:
-    """Return the device of every worker; refuse cells that these cannot compute."""
+def _devices(
+    device: str, n_workers: int | str, per_device: int, cells: Iterable[Cell], cluster: Cluster | None = None, *,
+    check: bool = True,
+) -> tuple[str, ...]:  # fmt: skip
+    """Return the device of every worker, nameless those of a cluster; refuse cells that these cannot compute."""
+    if cluster is not None:
+        if check:
+            cluster.check(device)
+        return ("",) * max(1, cluster.n_workers)
     from rdcompute.compiled import check_compiler
     from rdcompute.execute import choose_device
 
@@ -155,20 +168,26 @@ def _seem_missing(plan: Plan, run_dir: Path) -> list[Cell]:
     return [cell for cell in plan.cells if not run.cell_path(cell.key).is_file()]
 
 
-def _log_beginning(plan: Plan, n_reused: int, devices: tuple[str, ...]) -> None:
+def _log_beginning(plan: Plan, n_reused: int, devices: tuple[str, ...], cluster: Cluster | None = None) -> None:
+    how = [str(cluster)] if cluster else [f"{name} {value}" for name, value in described(devices).items()]
     logger.info(
-        "grid %s: %d of %d cells are finished; %s", plan.grid.name, n_reused, len(plan.cells),
-        "; ".join(f"{name} {value}" for name, value in described(devices).items()),
-    )  # fmt: skip
+        "grid %s: %d of %d cells are finished; %s", plan.grid.name, n_reused, len(plan.cells), "; ".join(how)
+    )
 
 
 def _run_all(
-    plan: Plan, run: RunDirectory, there: Identities, *, devices: tuple[str, ...], listener: Listener | None, **how: Any
+    plan: Plan, run: RunDirectory, there: Identities, *, devices: tuple[str, ...], listener: Listener | None,
+    cluster: Cluster | None = None, **how: Any,
 ) -> dict[str, str]:
     """Run all cells that are not finished, and those that lost what they need to a network with other bits."""
-    under_way = UnderWay(run.path, len(devices), listener)
-    try:
+    with contextlib.ExitStack() as stack:
+        under_way = UnderWay(run.path, len(devices), listener)
+        stack.callback(under_way.close)
         how |= {"devices": devices, "listener": Journal(under_way)}
+        if cluster and len(there) < len(plan.cells):
+            from rdcompute.cluster.start import started
+
+            how["team"] = stack.enter_context(started(cluster))
         failed = run_cells(plan, run, finished=there, **how)
         stranded = _stranded(plan, there)
         if stranded:  # what they need had to be computed again
@@ -179,8 +198,6 @@ def _run_all(
             if known.keys() - kept.keys():
                 failed |= run_cells(part, run, **how)
         return failed
-    finally:
-        under_way.close()
 
 
 def _stranded(plan: Plan, there: Identities) -> list[Cell]:
@@ -237,6 +254,7 @@ def retry(
     workers_per_device: int = 1,
     device: str = "auto",
     listener: Callable[[Plan, int], Listener] | None = None,
+    cluster: Cluster | None = None,
 ) -> Summary:
     """Compute some cells of a run directory again, with the dense networks and whatever else they need.
 
@@ -254,7 +272,7 @@ def retry(
         if run.directory.has(cell.key):
             raise InputError(f"cell {cell.key} ({cell.title}) is finished; only what failed or is missing is retried")
         wanted |= {one.key: one for one in cell.lineage}
-    devices = _devices(device, n_workers, workers_per_device, wanted.values())
+    devices = _devices(device, n_workers, workers_per_device, wanted.values(), cluster)
     facts, _ = _images_of(run, data_dir)
     with run.directory.writing(), logged(run.directory.path):
         here = [cell for cell in run.plan.cells if cell.key in wanted]
@@ -263,9 +281,9 @@ def retry(
         check_replicates(run.plan, known, lambda cell: facts[cell.dataset].n_train(cell))
         there = {key: known[key] for key in known.keys() & wanted.keys()}
         n_reused = len(there)
-        _log_beginning(run.plan, len(known), devices)
+        _log_beginning(run.plan, len(known), devices, cluster)
         failed = _run_all(
-            part, run.directory, there, data_dir=data_dir, devices=devices,
+            part, run.directory, there, data_dir=data_dir, devices=devices, cluster=cluster, device=device,
             listener=listener(part, n_reused) if listener else None,
         )  # fmt: skip
     n_done = sum(run.directory.has(cell.key) for cell in run.plan.cells)

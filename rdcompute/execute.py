@@ -15,18 +15,19 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from rdcompute.checkpoint import CellCheckpoint, EpochReport
+from rdcompute.checkpoint import CellCheckpoint, EpochReport, stays
 from rdcompute.compress import Tools, make_start, rewind_point, state_arrays
 from rdcompute.device_data import MEMORY_FORMATS, DeviceData
 from rdcompute.image_parts import FOLDER, parts_of
 from rdcompute.lineage import beginning, content_hash, initial_network, stream_name
 from rdcompute.masks import pack_masks
+from rdcompute.memory import keep_memory
 from rdcompute.models import ParameterCounts, parameter_counts
 from rdcompute.plan import Cell
 from rdcompute.precision import arithmetic
 from rdcompute.provenance import determinism, now
 from rdcompute.rundir import CellResult, RunDirectory
-from rdcompute.schedule import CHECKPOINT_EVERY
+from rdcompute.schedule import CHECKPOINT_EVERY, How
 from rdcompute.training import Fit, confusion_matrix, fit, predict
 from rdcompute.workers import check_device_name
 from rdstats.errors import InputError
@@ -70,13 +71,19 @@ def choose_device(name: str) -> str:
 
 @dataclass
 class Worker:
-    """What stays in memory between the cells of one process."""
+    """What stays in memory between the cells of one process.
+
+    Attributes
+    ----------
+    leaving : asked after every epoch, see `rdcompute.checkpoint.CellCheckpoint`.
+    """
 
     run: RunDirectory
     data_dir: Path | None
     device: torch.device
     checkpoint_every: float = CHECKPOINT_EVERY
     made: dict[str, Any] = field(default_factory=dict)
+    leaving: Callable[[], bool] = stays
     _data: dict[Any, DeviceData] = field(default_factory=dict)
     _counts: dict[tuple[str, str], ParameterCounts] = field(default_factory=dict)
     _gradients: dict[str, NDArray[np.float64]] = field(default_factory=dict)
@@ -119,7 +126,7 @@ class Worker:
         return self._counts[name]
 
     def _dense(self, cell: Cell, data: DeviceData, on_epoch: OnEpoch | None) -> Outcome:
-        checkpoint = CellCheckpoint(self.run, cell.key, self.checkpoint_every)
+        checkpoint = CellCheckpoint(self.run, cell.key, self.checkpoint_every, leaving=self.leaving)
         model = self._network(cell, data)
         first = beginning(cell, model, data.n_train)
         first_step, rewind = rewind_point(cell, model, data, checkpoint)
@@ -139,7 +146,7 @@ class Worker:
         ))  # fmt: skip
         # a matched network that is matched anew has another mask, and cannot go on from where it was
         made_of = start.parent_id if cell.match is None else f"{start.parent_id} {start.achieved_ratio}"
-        checkpoint = CellCheckpoint(self.run, cell.key, self.checkpoint_every, made_of)
+        checkpoint = CellCheckpoint(self.run, cell.key, self.checkpoint_every, made_of, self.leaving)
         result = fit(
             start.model, data, cell.phases, cell.settings, stream_name=stream_name(cell, start.stage),
             masks={name: torch.from_numpy(mask) for name, mask in start.masks.items()}, first_step=start.first_step,
@@ -172,3 +179,11 @@ class Worker:
         }
         confusion = confusion_matrix(labels, predictions, data.n_classes).astype(np.int32)
         return meta, {"confusion": confusion, "prediction": predictions.astype(np.uint32), **arrays}
+
+
+def make_worker(run: RunDirectory, how: How) -> Worker:
+    """Return what computes cells in this process."""
+    data_dir, device, checkpoint_every, made = how
+    use_one_thread()
+    keep_memory()
+    return Worker(run, data_dir, torch.device(device), checkpoint_every, made)

@@ -102,5 +102,9 @@ class Journal:
         logger.error("%s %s: failed: %s", cell.key[:12], cell.title, message)
         self._listener.failed(cell, message)
 
+    def workers(self, n: int) -> None:
+        logger.info("workers: %d", n) if n else logger.info("waiting for workers")
+        self._listener.workers(n)
+
     def _seconds(self, cell: Cell) -> float:
         return time.monotonic() - self._since.pop(cell.key, time.monotonic())

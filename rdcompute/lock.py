@@ -38,7 +38,7 @@ class RunLock:
             The folder cannot be written.
         """
         file = open(self._folder / LOCK, "ab")  # noqa: SIM115 - the lock lasts as long as the file is open
-        if not _taken(file):
+        if not taken(file):
             file.close()
             raise InputError(
                 f"run directory {self._folder} is in use by {_holder(self._folder)}; wait for it, or give another "
@@ -82,8 +82,11 @@ def holder(folder: Path) -> str | None:
     return None
 
 
-def _taken(file: IO[bytes]) -> bool:
-    """Take the lock; try again for a moment, as whoever asks for the holder has it for an instant."""
+def taken(file: IO[bytes]) -> bool:
+    """Take the lock of an open file if nobody has it; try again for a moment.
+
+    Whoever asks for the holder has it for an instant.
+    """
     for _ in range(5):
         try:
             _lock(file)

@@ -12,37 +12,11 @@ from dataclasses import dataclass
 from itertools import count
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING
 
-from rdcompute.memory import keep_memory
 from rdcompute.plan import Cell
 from rdcompute.rundir import RunDirectory, StorageError
-from rdcompute.schedule import How, Job, describe_error, logger
+from rdcompute.schedule import ATTEMPTS, How, Job, WorkerDiedError, describe_error, logger
 from rdcompute.startup import start, worker_context
-
-if TYPE_CHECKING:
-    from rdcompute.execute import Worker
-
-
-def make_worker(run: RunDirectory, how: How) -> Worker:
-    """Return what computes cells in this process."""
-    import torch
-
-    from rdcompute.execute import Worker, use_one_thread
-
-    data_dir, device, checkpoint_every, made = how
-    use_one_thread()
-    keep_memory()
-    return Worker(run, data_dir, torch.device(device), checkpoint_every, made)
-
-
-class WorkerDiedError(RuntimeError):
-    """A worker process ended before it could begin."""
-
-
-ATTEMPTS = 2
-"""Times that a cell is begun whose worker process dies under it."""
-
 
 _NOT_BEGUN = "not begun"
 
@@ -179,6 +153,8 @@ def _work(pipe: Connection, lifeline: Connection, run: RunDirectory, how: How) -
     """Body of a worker process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pipes
     threading.Thread(target=end_with_parent, args=(lifeline,), daemon=True).start()
+    from rdcompute.execute import make_worker
+
     worker = make_worker(run, how)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         pipe.send(("ready",))

@@ -9,6 +9,7 @@ Layout::
     failed/abcd....json     a cell that did not finish, with its traceback
     lock, lock.json         who writes here now, if anyone; running.json: which cells
     images/                 decoded datasets, while cells are computed
+    cluster/                which cells Dask workers began, while cells are computed on them
     log.txt                 what happened when
 """
 
@@ -40,7 +41,9 @@ from rdcompute.storage import StorageError, cannot_begin, cannot_write
 from rdstats.errors import InputError
 from rdstats.files import is_temporary, write_atomically
 
-__all__ = ["RUN_SCHEMA", "CellResult", "RunDirectory", "StorageError", "sweep"]
+__all__ = ["CLUSTER", "RUN_SCHEMA", "CellResult", "RunDirectory", "StorageError", "sweep"]
+
+CLUSTER = "cluster"
 
 
 class RunDirectory:
@@ -143,7 +146,8 @@ class RunDirectory:
             self._take_over()
             sweep(self.path)
             self._sweep_checkpoints()
-            shutil.rmtree(self.path / "images", ignore_errors=True)
+            for name in ("images", CLUSTER):
+                shutil.rmtree(self.path / name, ignore_errors=True)
             yield
 
     def _take_over(self) -> None:

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rdcompute.image_parts import FOLDER, shared_parts
 from rdcompute.plan import Cell, Plan
-from rdcompute.processes import make_worker, run_in_processes
+from rdcompute.processes import run_in_processes
 from rdcompute.provenance import circumstances
 from rdcompute.rundir import RunDirectory, StorageError
 from rdcompute.schedule import CHECKPOINT_EVERY, Job, Listener, Schedule, Silent, describe_error
+
+if TYPE_CHECKING:
+    from rdcompute.cluster.start import Team
 
 
 def finished_cells(plan: Plan, run: RunDirectory) -> set[str]:
@@ -32,6 +36,7 @@ def run_cells(
     fail_fast: bool = False,
     checkpoint_every: float = CHECKPOINT_EVERY,
     finished: Collection[str] | None = None,
+    team: Team | None = None,
 ) -> dict[str, str]:
     """Compute every cell that the run directory does not hold; return key -> message of those that failed.
 
@@ -43,23 +48,28 @@ def run_cells(
     fail_fast : stop at the first failure; cells under way are left at their last checkpoint.
     checkpoint_every : seconds between the checkpoints of a training.
     finished : keys of the finished cells, where they have just been looked for.
+    team : Dask workers, which compute in place of processes here; each finds its own device, as `device` says.
 
     Raises
     ------
     WorkerDiedError
-        A worker process that ends before it can begin.
+        Worker processes that end before they can begin, or a scheduler that has gone.
     StorageError
         The run directory cannot be written any more; what is finished is kept.
     """
     done = set(finished_cells(plan, run) if finished is None else finished)
     schedule = Schedule([c for c in order(plan.cells) if c.key not in done], done)
     if schedule.waiting:
-        places = tuple(devices) or (device,) * n_workers
-        made = {place: circumstances(place) for place in places}
-        hows = [(data_dir, place, checkpoint_every, made[place]) for place in places]
+        places = (device,) if team else tuple(devices) or (device,) * n_workers
+        made = {} if team else {place: circumstances(place) for place in places}
+        hows = [(data_dir, place, checkpoint_every, made.get(place, {})) for place in places]
         job = Job(schedule, run, hows, listener or Silent(), fail_fast)
         with shared_parts(run.path / FOLDER, schedule.waiting, data_dir):
-            if len(hows) == 1:
+            if team:
+                from rdcompute.cluster.run import run_on_cluster
+
+                run_on_cluster(job, team)
+            elif len(hows) == 1:
                 _run_here(job)
             else:
                 run_in_processes(job, min(len(hows), len(schedule.waiting)))
@@ -67,6 +77,8 @@ def run_cells(
 
 
 def _run_here(job: Job) -> None:
+    from rdcompute.execute import make_worker
+
     worker = make_worker(job.run, job.hows[0])
     while (cell := job.next_cell()) is not None:
         job.listener.started(cell)

@@ -20,14 +20,22 @@ How = tuple[Path | None, str, float, dict[str, Any]]
 CHECKPOINT_EVERY = 10.0
 """Seconds between two checkpoints of a training: what a kill costs is at most that, or an epoch."""
 
+ATTEMPTS = 2
+"""Times that a cell is begun whose worker process dies under it."""
+
+
+class WorkerDiedError(RuntimeError):
+    """Worker processes end before they can begin, or nobody hands out work any more; nothing is lost."""
+
 
 class Listener(Protocol):
-    """What a progress display is told."""
+    """What a progress display is told; of workers, how many there are where their number changes."""
 
     def started(self, cell: Cell) -> None: ...
     def epoch(self, cell: Cell, report: Any) -> None: ...
     def finished(self, cell: Cell) -> None: ...
     def failed(self, cell: Cell, message: str) -> None: ...
+    def workers(self, n: int) -> None: ...
 
 
 class Silent:
@@ -37,6 +45,7 @@ class Silent:
     def epoch(self, cell: Cell, report: Any) -> None: ...
     def finished(self, cell: Cell) -> None: ...
     def failed(self, cell: Cell, message: str) -> None: ...
+    def workers(self, n: int) -> None: ...
 
 
 @dataclass

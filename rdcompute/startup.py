@@ -28,12 +28,13 @@ def worker_context() -> multiprocessing.context.ForkServerContext | multiprocess
     return context
 
 
-def warm_up() -> None:
-    """Start the server now, so that it imports while this process does something else."""
-    if worker_context().get_start_method() == "forkserver":
+def warm_up(*more: str) -> None:
+    """Start the server now, so that it imports (`more` modules, too) while this process does something else."""
+    if (context := worker_context()).get_start_method() == "forkserver":
+        context.set_forkserver_preload([*_IMPORTED, *more])
         from multiprocessing import forkserver
 
-        with _deaf_to_ctrl_c(), huge_pages():
+        with deaf_to_ctrl_c(), huge_pages():
             forkserver.ensure_running()
 
 
@@ -43,12 +44,12 @@ def start(process: BaseProcess) -> None:
         warm_up()  # workers inherit its deafness; waiting for it to answer can be interrupted here
         process.start()
     else:  # pragma: no cover
-        with _deaf_to_ctrl_c():
+        with deaf_to_ctrl_c():
             process.start()
 
 
 @contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
+def deaf_to_ctrl_c() -> Iterator[None]:
     """Let a process started in the block never see Ctrl-C, not while it imports either; here it only waits."""
     if not hasattr(signal, "pthread_sigmask"):  # pragma: no cover
         yield

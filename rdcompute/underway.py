@@ -53,6 +53,11 @@ class UnderWay:
         self._ended(cell)
         self._listener.failed(cell, message)
 
+    def workers(self, n: int) -> None:
+        self._n_workers = max(1, n)
+        self._write()
+        self._listener.workers(n)
+
     def _ended(self, cell: Cell) -> None:
         if cell.key in self._keys:  # those that fail with their dense network were never begun
             self._keys.remove(cell.key)

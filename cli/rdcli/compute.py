@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from rdcli.executor import ClusterFile, Executor, Scheduler, SchedulerTimeout, cluster_of
 from rdcli.running import Quiet, Verbose, running
 from rdstats.errors import InputError
 
@@ -68,6 +69,10 @@ def compute(
     workers: Workers = "1",
     workers_per_device: PerDevice = 1,
     device: Device = "auto",
+    executor: Executor = None,
+    scheduler: Scheduler = None,
+    cluster: ClusterFile = None,
+    scheduler_timeout: SchedulerTimeout = None,
     scale: Scale = None,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="Stop at the first cell that fails.")] = False,
     extend: Annotated[
@@ -94,6 +99,9 @@ def compute(
 
     if no_calibrate and not dry_run:
         raise InputError("--no-calibrate: nothing is timed without --dry-run; give both, or see rd plan")
+    team = cluster_of(executor, scheduler, cluster, scheduler_timeout, (workers, workers_per_device), device)
+    if dry_run and team is not None:
+        raise InputError("--dry-run times this machine, not a cluster's; leave it out, or see rd plan --workers N")
     wanted = load_grid(grid).scaled(parse_scale(scale or []))
     from rdcompute.output import default_run_dir
 
@@ -106,12 +114,12 @@ def compute(
     from rdcompute.compute import compute as compute_grid
 
     where = run_dir or default_run_dir(output)
-    n_workers = number_of((workers, workers_per_device), device)
+    n_workers = team.n_workers if team else number_of((workers, workers_per_device), device)
     with running(where, n_workers, quiet=quiet, verbose=verbose) as listener:
         summary = compute_grid(
             wanted, output, run_dir=run_dir, data_dir=data_dir, n_workers=workers,
             workers_per_device=workers_per_device, device=device, listener=listener, fail_fast=fail_fast,
-            extend=extend,
+            extend=extend, cluster=team,
         )  # fmt: skip
     typer.echo(_last_line(summary))
     if summary.failed:

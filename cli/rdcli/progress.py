@@ -92,6 +92,14 @@ class Display:
         print(f"rd: {cell.title} failed: {message}", file=sys.stderr)
         self._show(self._estimate, False)
 
+    def workers(self, n: int) -> None:
+        self._estimate.n_workers = max(1, n)
+        if n == 0:
+            self._estimate.current = "waiting for workers"
+        elif self._estimate.current == "waiting for workers":
+            self._estimate.current = ""
+        self._show(self._estimate, n == 0)
+
 
 @contextmanager
 def progress(n_workers: int, *, live: bool) -> Iterator[Callable[[Plan, int], Listener]]:

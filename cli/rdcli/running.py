@@ -37,7 +37,7 @@ def running(
     """Yield what is told the progress (none if `quiet`); end with a line that says what is done and how to go on."""
     if quiet and verbose:
         raise InputError("--quiet and --verbose exclude each other; give one")
-    from rdcompute.processes import WorkerDiedError
+    from rdcompute.schedule import WorkerDiedError
     from rdcompute.storage import StorageError
 
     try:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from rdcli.compute import DataDir, Device, PerDevice, Workers, needs_torch, number_of, tell_failures
+from rdcli.executor import ClusterFile, Executor, Scheduler, SchedulerTimeout, cluster_of
 from rdcli.running import Quiet, Verbose, running
 
 if TYPE_CHECKING:
@@ -67,6 +68,10 @@ def retry(
     workers: Workers = "1",
     workers_per_device: PerDevice = 1,
     device: Device = "auto",
+    executor: Executor = None,
+    scheduler: Scheduler = None,
+    cluster: ClusterFile = None,
+    scheduler_timeout: SchedulerTimeout = None,
     quiet: Quiet = False,
     verbose: Verbose = False,
 ) -> None:
@@ -78,6 +83,7 @@ def retry(
     from rdcompute.compute import retry as retry_cells
     from rdcompute.runs import cells_named, failed_cells, open_run
 
+    team = cluster_of(executor, scheduler, cluster, scheduler_timeout, (workers, workers_per_device), device)
     found = open_run(run, data_dir)
     wanted = cells_named(found, cell or [])
     if failed or not cell:
@@ -85,11 +91,11 @@ def retry(
     if not wanted:
         typer.echo("nothing failed")
         return
-    n_workers = number_of((workers, workers_per_device), device)
+    n_workers = team.n_workers if team else number_of((workers, workers_per_device), device)
     with running(run, n_workers, quiet=quiet, verbose=verbose) as listener:
         summary = retry_cells(
             found, wanted, data_dir=data_dir, n_workers=workers, workers_per_device=workers_per_device, device=device,
-            listener=listener,
+            listener=listener, cluster=team,
         )  # fmt: skip
     typer.echo(f"run: {run}, {summary.n_done} of {summary.n_cells} cells done; rd assemble {run} writes the cube")
     if summary.failed:
