@@ -27,6 +27,7 @@ NAMES = (
     "training",
     "efficiency",
     "workers",
+    "dask_workers",
     "commands",
     "cubes",
     "analysis",

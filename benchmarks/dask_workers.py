@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.common import Row, aim, process
+from benchmarks.common import process, ratios
+from benchmarks.row import Aim, Row, Sample
+from benchmarks.table import lines
 
-LEAST = 0.95
-"""Share of the throughput of local workers that Dask's must reach."""
+AIM = Aim("at least", 0.95, "ratio")
 
 
 def rows(train: float = 0.3, epochs: float = 0.1, repeats: int = 5) -> list[Row]:
@@ -25,15 +25,13 @@ def rows(train: float = 0.3, epochs: float = 0.1, repeats: int = 5) -> list[Row]
     for _ in range(repeats):
         local.append(_run(*scale, "--executor", "local"))
         dask.append(_run(*scale, "--executor", "dask"))
-    settings = f"train={train}, epochs={epochs}"
+    note = f"train={train}, epochs={epochs}"
     found: list[Row] = []
     for what, which in (("whole run", 0), ("first cell's begin to last one's end", 1)):
         ours, theirs = [run[which] for run in local], [run[which] for run in dask]
-        share = statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
-        reached = f"{share:.3f} of the throughput; {aim(f'{LEAST:g}', share >= LEAST)}"
         found += [
-            (f"2 local workers, {what}", f"{statistics.median(ours):.1f} s", settings),
-            (f"2 Dask workers, {what}", f"{statistics.median(theirs):.1f} s", reached),
+            Row(f"2 local workers, {what}", Sample.of(ours), "s", note=note),
+            Row(f"2 Dask workers, {what}", Sample.of(theirs), "s", ratios(ours, theirs), "of their throughput", AIM),
         ]
     return found
 
@@ -62,4 +60,4 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=float, default=0.1, help="share of the epochs")
     parser.add_argument("--repeats", type=int, default=5)
     for row in rows(**vars(parser.parse_args(sys.argv[1:]))):
-        print("{:54} {:10} {}".format(*row))
+        print(lines(row))

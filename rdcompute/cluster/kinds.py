@@ -42,14 +42,22 @@ class Kind:
 
 
 def _local(file: ClusterFile, n: int) -> Options:
-    quiet = {"dashboard_address": None, "memory_limit": 0}
-    return quiet | _offered(file) | file.options | {"n_workers": 0, "threads_per_worker": 1, "processes": True}
+    own = {"n_workers": 0, "threads_per_worker": 1, "processes": True}
+    return {"memory_limit": 0} | _offered(file) | _without_dashboard(file.options) | own
 
 
 def _cuda(file: ClusterFile, n: int) -> Options:
     number = {} if file.workers is None else {"n_workers": n}
     offered: Options = {"resources": {GPU: 1}}
-    return {"dashboard_address": None} | offered | file.options | number | {"threads_per_worker": 1}
+    return offered | _without_dashboard(file.options) | number | {"threads_per_worker": 1}
+
+
+def _without_dashboard(options: Options) -> Options:
+    """Return the options of a scheduler in this process; unless they ask for a dashboard, its port is any free one."""
+    if "dashboard_address" in options:
+        return options
+    quiet = {"dashboard": False, "dashboard_address": ":0"}
+    return options | {"scheduler_kwargs": quiet | options.get("scheduler_kwargs", {})}
 
 
 def _ssh(file: ClusterFile, n: int) -> Options:

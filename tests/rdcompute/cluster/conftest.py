@@ -50,7 +50,8 @@ def workers(tmp_path_factory):
     deadly = preloaded.with_name("deadly")
     preloaded.write_text(PRELOADED.replace("DEADLY", str(deadly)))
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, memory_limit=0, dashboard_address=None,
+        n_workers=2, threads_per_worker=1, processes=True, memory_limit=0,
+        scheduler_kwargs={"dashboard": False, "dashboard_address": ":0"},
         silence_logs=logging.CRITICAL, preload=[str(preloaded)], host="127.0.0.1",
     ) as cluster:  # fmt: skip
         cluster.deadly = deadly
