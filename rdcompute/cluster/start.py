@@ -25,9 +25,16 @@ TIMEOUT = 20.0
 CLOSING = 10.0
 """Seconds that a cluster or a scheduler has for an orderly end."""
 
-SETTINGS = {"distributed.worker.profile.enabled": False, "distributed.scheduler.allowed-failures": 20}
+SETTINGS = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.scheduler.allowed-failures": 20,
+    "distributed.deploy.lost-worker-timeout": "120s",
+}
 """Of clusters that we start: nobody looks at profiles, taken a hundred times a second; whose fault a worker's death is,
-we know better than to count all cells that waited for it."""
+we know better than to count all cells that waited for it; and one that begins again imports for a while."""
+
+CARE_EVERY = 10.0
+"""Seconds between two looks whether a job that ended is to be submitted again."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +97,11 @@ class Team:
 
     client: Any
     cluster: Cluster
-    beginning: Future[None] | None = None
+    growing: Future[None] | None = None
 
     def failure(self) -> BaseException | None:
         """Return why a cluster of our own could not start its workers; None as long as nothing is wrong."""
-        return self.beginning.exception() if self.beginning and self.beginning.done() else None
+        return self.growing.exception() if self.growing and self.growing.done() else None
 
 
 @contextlib.contextmanager
@@ -104,9 +111,9 @@ def started(cluster: Cluster) -> Iterator[Team]:
         if cluster.file is None:
             yield Team(stack.enter_context(_client(cluster.scheduler, cluster.timeout)), cluster)
             return
-        ours, beginning = stack.enter_context(_own(cluster.file, cluster.n_workers))
+        ours, growing = stack.enter_context(_own(cluster.file, cluster.n_workers))
         logger.info("started a %s: scheduler %s", cluster, ours.scheduler_address)
-        yield Team(stack.enter_context(_client(ours, cluster.timeout)), cluster, beginning)
+        yield Team(stack.enter_context(_client(ours, cluster.timeout)), cluster, growing)
 
 
 @contextlib.contextmanager
@@ -152,17 +159,26 @@ def _own(file: ClusterFile, n_workers: int) -> Iterator[tuple[Any, Future[None]]
             except Exception as error:  # whatever the packages of the kind find wrong
                 reason = " ".join(str(error).split())
                 raise file.wrong("kind", text=f"{file.kind} cannot be started: {reason}") from error
+        growing = asyncio.run_coroutine_threadsafe(_grown(ours, file, n_workers), ours.loop.asyncio_loop)
         try:
-            yield ours, asyncio.run_coroutine_threadsafe(_grown(ours, file, n_workers), ours.loop.asyncio_loop)
+            yield ours, growing
         finally:
+            growing.cancel()
             with contextlib.suppress(Exception):
                 ours.close(timeout=CLOSING)
 
 
 async def _grown(ours: Any, file: ClusterFile, n_workers: int) -> None:
-    """Ask a cluster for its workers; an error of the first ones is ours, not only a line in a log."""
+    """Ask a cluster for its workers, an error of whom is ours, and again for those that ended, as by a walltime."""
     if file.limits is not None:
         ours.adapt(minimum=file.limits.minimum, maximum=file.limits.maximum)
     elif file.kind not in ("ssh", "cuda"):
         ours.scale(n_workers)
     await ours._correct_state()
+    while True:
+        await asyncio.sleep(CARE_EVERY)
+        if set(ours.worker_spec) - set(ours.workers):
+            try:
+                await ours._correct_state()
+            except Exception as error:  # perhaps the batch system is busy: the others go on
+                logger.info("no worker in place of one that ended: %s", " ".join(str(error).split()))

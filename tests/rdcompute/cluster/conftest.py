@@ -3,6 +3,7 @@
 import json
 import logging
 
+import dask
 import pytest
 from distributed import Client, LocalCluster
 
@@ -49,7 +50,8 @@ def workers(tmp_path_factory):
     preloaded = tmp_path_factory.mktemp("workers") / "preloaded.py"
     deadly = preloaded.with_name("deadly")
     preloaded.write_text(PRELOADED.replace("DEADLY", str(deadly)))
-    with LocalCluster(
+    patient = {"distributed.deploy.lost-worker-timeout": "600s"}  # one that begins again imports for a while
+    with dask.config.set(patient), LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, memory_limit=0,
         scheduler_kwargs={"dashboard": False, "dashboard_address": ":0"},
         silence_logs=logging.CRITICAL, preload=[str(preloaded)], host="127.0.0.1",
