@@ -164,8 +164,18 @@ def _own(file: ClusterFile, n_workers: int) -> Iterator[tuple[Any, Future[None]]
             yield ours, growing
         finally:
             growing.cancel()
-            with contextlib.suppress(Exception):
-                ours.close(timeout=CLOSING)
+            _close(ours)
+
+
+def _close(ours: Any) -> None:
+    """Close a cluster, whatever state it is in: Dask does not expect that a job was never submitted."""
+    from distributed.core import Status
+
+    try:
+        ours.close(timeout=CLOSING)
+    except Exception as error:
+        ours.status = Status.closed
+        logger.info("the cluster ended with %s: %s", type(error).__name__, " ".join(str(error).split()))
 
 
 async def _grown(ours: Any, file: ClusterFile, n_workers: int) -> None:

@@ -68,6 +68,12 @@ class Command:
         _, stderr = self.process.communicate(timeout=90)
         return self.process.returncode, stderr
 
+    def wait_until_nothing_is_left(self) -> None:
+        deadline = time.monotonic() + 5
+        while left := self.left():
+            assert time.monotonic() < deadline, left
+            time.sleep(0.05)
+
     def left(self) -> list[int]:
         """Return the processes of the group that are still there."""
         found = []
@@ -132,7 +138,7 @@ def test_two_workers_of_this_machine_and_ctrl_c(started, common, grid: Path, dat
     assert len(lines) == 1, stderr
     assert lines[0].startswith("rd: interrupted: ")
     assert "repeat the command to go on" in lines[0]
-    assert command.left() == []
+    command.wait_until_nothing_is_left()
 
     grid.write_text(grid.read_text().replace("[[400, 0.01]]", "[[2, 0.05]]"))
     command = started(*common, tmp_path / "b.nc", "--executor", "dask", "--workers", "2")
@@ -150,10 +156,7 @@ def test_a_cluster_of_ours_ends_with_us_even_if_we_are_killed(started, common, g
     assert len(command.left()) > 2
     command.process.kill()
     command.process.communicate(timeout=30)
-    deadline = time.monotonic() + 10
-    while command.left():
-        assert time.monotonic() < deadline, command.left()
-        time.sleep(0.05)
+    command.wait_until_nothing_is_left()
 
 
 @needs_signals

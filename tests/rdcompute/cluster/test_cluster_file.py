@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rdcompute.cluster import kinds
+from rdcompute.cluster import gpu, kinds
 from rdcompute.cluster.choice import chosen_cluster
 from rdcompute.cluster.file import load_cluster
 from rdcompute.cluster.gpu import _first_free
@@ -199,11 +199,14 @@ def test_which_workers_may_compute(written):
         resources("cuda", without, ())
 
 
-def test_each_worker_takes_the_gpu_that_the_fewest_have(tmp_path):
+def test_each_worker_takes_the_gpu_that_the_fewest_have(tmp_path, monkeypatch):
     """Locks of one process count as those of several: they are of open files."""
+    monkeypatch.setattr(gpu, "_kept", kept := [])
     taken = [_first_free(["a", "b", "c"], tmp_path / "gpus") for _ in range(4)]
     assert taken == [0, 1, 2, 0]
     assert _first_free(["d", "a"], tmp_path / "gpus") == 0  # another that this worker sees first
+    for file in kept:
+        file.close()
 
 
 def test_workers_that_differ_are_named_once():
