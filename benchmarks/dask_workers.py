@@ -15,10 +15,10 @@ from benchmarks.table import lines
 AIM = Aim("at least", 0.95, "ratio")
 
 
-def rows(train: float = 0.3, epochs: float = 0.1, repeats: int = 5) -> list[Row]:
+def rows(train: float = 0.6, epochs: float = 0.2, repeats: int = 3) -> list[Row]:
     """Compare `rd compute` runs of fashion.yaml, two seeds, with 2 local workers and 2 of Dask, alternately.
 
-    `train` and `epochs` are shares of the training images and epochs; as given, a run takes over half a minute.
+    `train` and `epochs` are shares of the training images and epochs; as given, a run takes over a minute.
     """
     scale = ("--scale", "seeds=2", "--scale", f"train={train}", "--scale", f"epochs={epochs}")
     local, dask = [], []
@@ -56,8 +56,8 @@ def _between(run: Path) -> float:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--train", type=float, default=0.3, help="share of the training images")
-    parser.add_argument("--epochs", type=float, default=0.1, help="share of the epochs")
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--train", type=float, default=0.6, help="share of the training images")
+    parser.add_argument("--epochs", type=float, default=0.2, help="share of the epochs")
+    parser.add_argument("--repeats", type=int, default=3)
     for row in rows(**vars(parser.parse_args(sys.argv[1:]))):
         print(lines(row))

@@ -143,7 +143,7 @@ def against_usual(
 
 
 def rows(
-    seeds: int = 2, epochs: int = 3, finetune: int = 2, ratio: Sequence[float] = (2, 10, 50), share: float = 0.15,
+    seeds: int = 2, epochs: int = 3, finetune: int = 2, ratio: Sequence[float] = (2, 10, 50), share: float = 0.3,
     repeats: int = 3,
 ) -> list[Row]:  # fmt: skip
     """Return all of it."""

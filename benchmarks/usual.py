@@ -110,7 +110,7 @@ def options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--finetune", type=int, default=2)
     parser.add_argument("--ratio", type=float, nargs="*", default=[2, 10, 50])
-    parser.add_argument("--share", type=float, default=0.15, help="of the training images")
+    parser.add_argument("--share", type=float, default=0.3, help="of the training images")
 
 
 if __name__ == "__main__":

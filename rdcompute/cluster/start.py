@@ -26,12 +26,16 @@ CLOSING = 10.0
 """Seconds that a cluster or a scheduler has for an orderly end."""
 
 SETTINGS = {
-    "distributed.worker.profile.enabled": False,
     "distributed.scheduler.allowed-failures": 20,
     "distributed.deploy.lost-worker-timeout": "120s",
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "10s",
+    "distributed.admin.system-monitor.gil.enabled": False,
 }
-"""Of clusters that we start: nobody looks at profiles, taken a hundred times a second; whose fault a worker's death is,
-we know better than to count all cells that waited for it; and one that begins again imports for a while."""
+"""Of clusters that we start: whose fault a worker's death is, we know better than to count all cells that waited for it;
+one that begins again imports for a while; and nobody looks at what Dask measures of itself up to a hundred times a
+second, each time interrupting a computation."""
 
 CARE_EVERY = 10.0
 """Seconds between two looks whether a job that ended is to be submitted again."""
