@@ -33,8 +33,8 @@ SETTINGS = {
     "distributed.admin.system-monitor.interval": "10s",
     "distributed.admin.system-monitor.gil.enabled": False,
 }
-"""Of clusters that we start: whose fault a worker's death is, we know better than to count all cells that waited for it;
-one that begins again imports for a while; and nobody looks at what Dask measures of itself up to a hundred times a
+"""Of clusters that we start: whose fault a worker's death is, we know better than to count all cells that waited for
+it; one that begins again imports for a while; and nobody looks at what Dask measures of itself up to a hundred times a
 second, each time interrupting a computation."""
 
 CARE_EVERY = 10.0

@@ -9,16 +9,20 @@ import pytest
 from rdcompute.memory import HUGE_PAGES, huge_pages, keep_memory
 
 FAULTS = """
-import resource, sys
+import ctypes, resource, sys
 from rdcompute.memory import keep_memory
 if sys.argv[1] == "keep":
     keep_memory()
-import torch
-torch.set_num_threads(1)
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+libc.free.argtypes, libc.memset.argtypes = [ctypes.c_void_p], [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
 def use(n):
     for _ in range(n):
-        a, b, c = torch.ones(2**21), torch.ones(2**21), torch.ones(2**21)
-        del a, b, c
+        blocks = [libc.malloc(2**23) for _ in range(3)]
+        for block in blocks:
+            libc.memset(block, 1, 2**23)
+        for block in blocks:
+            libc.free(block)
 use(5)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 use(30)
