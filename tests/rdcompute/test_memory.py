@@ -36,7 +36,7 @@ def test_what_is_freed_is_used_again_without_new_pages():
         how: int(subprocess.run([sys.executable, "-c", FAULTS, how], capture_output=True, text=True, check=True).stdout)
         for how in ("plain", "keep")
     }
-    assert faults["plain"] > 10_000 > 1_000 > faults["keep"]
+    assert faults["plain"] > 10 * faults["keep"]
 
 
 def test_elsewhere_nothing_happens(monkeypatch):
