@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
 
 from rdcompute import datasets
 from rdcompute.calibrate import Sample, samples_of
@@ -206,7 +205,7 @@ def wall_times(
 
 def precision_of(sample: Sample) -> Precision:
     """Return what a network's matrices are multiplied in."""
-    return cast(Precision, getattr(sample.trained.settings, "precision", "fp32"))
+    return sample.trained.settings.precision
 
 
 def _costs(sample: Sample, work: Work, profile: DeviceProfile) -> tuple[Cost, Cost, Cost]:
