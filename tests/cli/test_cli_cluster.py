@@ -126,7 +126,7 @@ def locally_without_dask(*arguments: object) -> str:
 
 @needs_signals
 def test_two_workers_of_this_machine_and_ctrl_c(started, common, grid: Path, data_dir: Path, tmp_path: Path) -> None:
-    grid.write_text(grid.read_text().replace("train: [[2, 0.05]]", "train: [[400, 0.01]]"))
+    grid.write_text(grid.read_text().replace("train: [[2, 0.05]]", "train: [[100000, 0.0001]]"))
     command = started(*common, tmp_path / "a.nc", "--executor", "dask", "--workers", "2")
     command.wait_for(tmp_path / "a.run" / "log.txt", "begun")
     arguments = [sys.executable, "-m", "rdcli", "status", tmp_path / "a.run", "--data-dir", data_dir]
@@ -140,7 +140,7 @@ def test_two_workers_of_this_machine_and_ctrl_c(started, common, grid: Path, dat
     assert "repeat the command to go on" in lines[0]
     command.wait_until_nothing_is_left()
 
-    grid.write_text(grid.read_text().replace("[[400, 0.01]]", "[[2, 0.05]]"))
+    grid.write_text(grid.read_text().replace("[[100000, 0.0001]]", "[[2, 0.05]]"))
     command = started(*common, tmp_path / "b.nc", "--executor", "dask", "--workers", "2")
     code, stderr = command.end()
     assert (code, re.findall(r"rd: .*|\w*Error|distributed", stderr)) == (0, [])

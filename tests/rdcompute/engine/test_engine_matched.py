@@ -214,9 +214,9 @@ def test_a_checkpoint_of_another_number_is_not_gone_on_from(run, monkeypatch):
     real = execute.CellCheckpoint
 
     class Listening(real):
-        def __init__(self, run, key, every, parent_id=""):
+        def __init__(self, run, key, every, parent_id="", *others, **more):
             made.append((key, parent_id))
-            super().__init__(run, key, every, parent_id)
+            super().__init__(run, key, every, parent_id, *others, **more)
 
     monkeypatch.setattr(execute, "CellCheckpoint", Listening)
     keeping(monkeypatch, fewer)
