@@ -32,7 +32,8 @@ def _is_transformed() -> bool:
 
     That takes its own operations, not a function with a gradient written here.
     """
-    return torch.compiler.is_compiling() or torch.jit.is_tracing() or torch._C._are_functorch_transforms_active()
+    tracing = torch._C._get_tracing_state() is not None
+    return tracing or torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
 
 class _PoolReLU(torch.autograd.Function):
