@@ -122,6 +122,10 @@ def main(arguments: Sequence[str]) -> int:
     try:
         names = modules(chosen.names)
         if chosen.compare:
+            if chosen.json is not None:
+                raise InputError("--json is where a run is written; --compare runs nothing")
+            if chosen.fail_above is not None and not chosen.fail_above >= 1:
+                raise InputError(f"--fail-above {chosen.fail_above:g}: a factor from 1 is accepted")
             return compare(*chosen.compare, names if chosen.names else (), chosen.fail_above)
         if chosen.fail_above is not None:
             raise InputError("--fail-above belongs to --compare OLD NEW")

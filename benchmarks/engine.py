@@ -20,6 +20,7 @@ from benchmarks.common import interleaved, process, ratios
 from benchmarks.row import Aim, Row, Sample, once
 from benchmarks.table import lines
 from benchmarks.usual import grid, options
+from rdcompute.memory import huge_pages
 
 CIFAR = (50000, 10000, 32, 3)
 SMALL = (1000, 10000, 32, 3)
@@ -87,6 +88,7 @@ def memory(folder: Path) -> list[Row]:
     from rdcompute.device_data import DeviceData
     from rdcompute.execute import use_one_thread
     from rdcompute.image_parts import ImageParts
+    from rdcompute.memory import keep_memory
     from rdcompute.models import build_model
     from rdcompute.training import fit, predict
     from rdcompute.training_settings import TrainingSettings
@@ -95,6 +97,7 @@ def memory(folder: Path) -> list[Row]:
         return Row(what, once(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20), "GiB", note=note)
 
     use_one_thread()
+    keep_memory()  # as workers do
     result = [row("a worker: imported")]
     data = datasets.load(write_images(folder / "cifar.npz", *CIFAR))
     parts = ImageParts.split(data, root_seed=0)
@@ -153,9 +156,10 @@ def rows(
 
 def _elsewhere(task: str) -> list[Row]:
     """Return the rows of a task that needs a process of its own."""
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.engine", "--task", task], capture_output=True, text=True, check=True
-    )
+    with huge_pages():  # as workers have them
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.engine", "--task", task], capture_output=True, text=True, check=True
+        )
     return list(map(Row.read, json.loads(done.stdout)))
 
 

@@ -45,6 +45,8 @@ class Results:
         """Write all there is so far; the file is replaced as a whole."""
         benchmarks = [{**vars(part), "rows": [row.document() for row in part.rows]} for part in self.parts]
         document = {"schema": SCHEMA, "machine": self.machine, "benchmarks": benchmarks}
+        if not path.name:
+            raise InputError(f"cannot write {str(path)!r}: no name of a file")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             unfinished = path.with_name(f".{path.name}.{os.getpid()}")
@@ -66,12 +68,15 @@ class Results:
             document = json.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise InputError(f"cannot read {path}: {error.strerror}") from None
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InputError(f"{path}: not JSON; accepted is what python -m benchmarks --json wrote") from None
         try:
             if document["schema"] > SCHEMA:
                 raise InputError(f"{path}: schema {document['schema']}; up to {SCHEMA} is accepted")
-            parts = [Part(**{**part, "rows": tuple(map(Row.read, part["rows"]))}) for part in document["benchmarks"]]
+            parts = [
+                Part(**{**part, "name": str(part["name"]), "rows": tuple(map(Row.read, part["rows"]))})
+                for part in document["benchmarks"]
+            ]
             return cls(dict(document["machine"]), parts)
         except InputError:
             raise

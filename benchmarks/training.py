@@ -8,7 +8,7 @@ engine's own in its place, the loops alone are compared.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -54,10 +54,10 @@ class Task:
     def model(self, memory_format: str = "channels_last") -> nn.Module:
         return build_model(self.arch, 10, self.shape, 0).to(memory_format=MEMORY_FORMATS[memory_format])
 
-    def plain(self, memory_format: str) -> nn.Module:
-        """Return the network by hand, with the same weights."""
+    def plain(self, memory_format: str, state: Mapping[str, Tensor]) -> nn.Module:
+        """Return the network by hand with the weights `state`."""
         model = NETWORKS[self.arch]().to(memory_format=MEMORY_FORMATS[memory_format])
-        model.load_state_dict(self.model().state_dict())
+        model.load_state_dict(state)
         return model
 
     def masks(self) -> dict[str, Tensor]:
@@ -145,10 +145,10 @@ def loop(
     # cloned: of grey images, the strides of one format pass for the other's
     images = data.normalize(data.train_pixels).clone(memory_format=layout)
     holdout = data.normalize(data.holdout_images).clone(memory_format=layout)
-    settings = task.settings()
+    settings, state = task.settings(), task.model().state_dict()
 
     def run() -> nn.Module:
-        model = task.plain(memory_format) if plain else task.model(memory_format)
+        model = task.plain(memory_format, state) if plain else task.model(memory_format)
         by_hand.train(
             model, images, data.train_labels, holdout, data.holdout_labels, epochs=1, lr=RATE,
             layout=layout, weight_decay=settings.weight_decay, crop_flip=data.crop_flip, masks=masks,

@@ -18,13 +18,22 @@ def pool_relu(x: Tensor) -> Tensor:
     """Return relu(max_pool2d(x, 2)) of images (B, C, H, W); an odd last row or column is left out.
 
     Pooling comes before ReLU: the maximum and a monotone function commute, and ReLU then works on a quarter of the
-    values.  Outputs and gradients do not depend, bit for bit, on the way taken: of equal values the first one of a
-    window, row by row, is the maximum.
+    values.  Finite outputs and gradients do not depend on the way taken, but for the sign of zero gradients: of equal
+    values the first one of a window, row by row, is the maximum.
     """
-    if x.device.type == "cpu" and x.shape[1] < VECTOR and not torch.compiler.is_compiling():
+    if x.device.type == "cpu" and not _is_transformed() and x.shape[1] < VECTOR:
         pooled: Tensor = _PoolReLU.apply(x)
         return pooled
     return F.relu(F.max_pool2d(x, 2))
+
+
+def _is_transformed() -> bool:
+    """Return whether PyTorch records or transforms what is called (compile, export, trace, `torch.func`).
+
+    That takes its own operations, not a function with a gradient written here.
+    """
+    tracing = torch._C._get_tracing_state() is not None
+    return tracing or torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
 
 
 class _PoolReLU(torch.autograd.Function):

@@ -40,7 +40,7 @@ def measure(operations: Iterable[Operation], memory_format: torch.memory_format 
     """Measure the rates that some operations need, each by itself; some seconds on one thread.
 
     Convolutions are those of the layers' channels and sides, of fewer images; products of matrices those of the
-    layers; everything else a representative of its kind (and channels) in five sizes.
+    layers; everything else a representative of its kind (and channels) in four sizes.
     """
     examples = {key_of(one): one for one in operations}
     with torch.no_grad():

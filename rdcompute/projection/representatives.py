@@ -77,7 +77,7 @@ def _rows(n_bytes: int, channels: int, memory_format: torch.memory_format) -> Re
 
     def make() -> Callable[[], object]:
         x, i = torch.zeros(4 * n, 32, 32, 1, dtype=torch.uint8), torch.randint(0, 4 * n, (n,))
-        return lambda: x[i]
+        return lambda: x.index_select(0, i)
 
     return make, n * (2.0 * 32**2 + 8)
 

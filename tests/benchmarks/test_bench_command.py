@@ -131,6 +131,7 @@ def test_compare_some_benchmarks_only(files: tuple[str, str], capsys: pytest.Cap
     [
         (None, "cannot read {path}: No such file or directory"),
         ("{", "{path}: not JSON; accepted is what python -m benchmarks --json wrote"),
+        ("[" * 100_000, "{path}: not JSON; accepted is what python -m benchmarks --json wrote"),
         ("[]", "{path}: JSON, but not of python -m benchmarks --json"),
         ('{"schema": 1, "machine": {}}', "{path}: JSON, but not of python -m benchmarks --json"),
         ('{"schema": 1, "machine": {}, "benchmarks": [{"name": "a", "rows": [{}]}]}',
@@ -153,6 +154,9 @@ def test_wrong_files(
     [
         (["trainig"], "no benchmark 'trainig' (did you mean 'training'?); there are training, "),
         (["--fail-above", "2"], "--fail-above belongs to --compare OLD NEW"),
+        (["--compare", "a", "b", "--fail-above", "nan"], "--fail-above nan: a factor from 1 is accepted"),
+        (["--compare", "a", "b", "--json", "c"], "--json is where a run is written; --compare runs nothing"),
+        (["--json", ""], "cannot write '.': no name of a file"),
     ],
 )
 def test_wrong_words(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:

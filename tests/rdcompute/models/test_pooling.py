@@ -4,6 +4,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from rdcompute.models import build_model
 from rdcompute.models.pooling import VECTOR, pool_relu
 
 FORMATS = [torch.channels_last, torch.contiguous_format]
@@ -48,3 +49,27 @@ def test_a_second_derivative_is_refused():
     (first,) = torch.autograd.grad(pool_relu(x).square().sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         first.sum().backward()
+
+
+@pytest.fixture
+def lenet():
+    return build_model("lenet", 3, (1, 10, 10), 1).eval()
+
+
+def test_networks_can_be_transformed_as_functions(lenet):
+    images = torch.randn(4, 1, 10, 10, generator=torch.Generator().manual_seed(1))
+    each = torch.func.vmap(lambda image: lenet(image[None])[0])(images)
+    torch.testing.assert_close(each, lenet(images))
+    weights = dict(lenet.named_parameters())
+    gradients = torch.func.grad(lambda own: torch.func.functional_call(lenet, own, (images,)).sum())(weights)
+    lenet(images).sum().backward()
+    assert all(torch.equal(gradients[name], weight.grad) for name, weight in weights.items())
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit.trace:FutureWarning")  # users of older formats need it
+def test_networks_can_be_exported_and_traced(lenet):
+    images = torch.randn(4, 1, 10, 10, generator=torch.Generator().manual_seed(1))
+    exported, traced = torch.export.export(lenet, (images,)), torch.jit.trace(lenet, images)
+    for network, graph in ((exported.module(), exported.graph), (traced, traced.inlined_graph)):
+        assert str(graph).count("max_pool2d") >= 2
+        assert torch.equal(network(images), lenet(images))
