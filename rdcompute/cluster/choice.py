@@ -53,7 +53,10 @@ def chosen_cluster(
         return Cluster(scheduler, timeout=TIMEOUT if timeout is None else timeout)
     if file is not None:
         wanted = load_cluster(file)
-        return Cluster(file=wanted, n_workers=_number(wanted, workers))
+        n = _number(wanted, workers)
+        if workers[0] != ONE[0]:
+            wanted = wanted.model_copy(update={"workers": n})
+        return Cluster(file=wanted, n_workers=n)
     return _here(workers, device) if executor == "dask" else None
 
 
@@ -68,7 +71,7 @@ def _here(workers: tuple[str, int], device: str) -> Cluster:
 
 def _number(file: ClusterFile, workers: tuple[str, int]) -> int:
     """Return how many workers a cluster begins with; a number on the command line replaces that of its file."""
-    if workers == ONE:
+    if workers[0] == ONE[0]:
         if file.kind == "ssh":
             hosts, options = file.options.get("hosts", ()), file.options.get("worker_options", {})
             return max(1, (len(hosts) - 1) * int(options.get("n_workers", 1)))

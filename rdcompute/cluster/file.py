@@ -82,6 +82,7 @@ def load_cluster(path: Path) -> ClusterFile:
         raise explain(error, source, positions, Adapt, ("adapt",)) from None
     cluster._places = Places(source, positions)
     _check_number(cluster, limits)
+    _check_options(cluster)
     return cluster
 
 
@@ -98,3 +99,22 @@ def _check_number(cluster: ClusterFile, limits: Adapt | None) -> None:
         raise cluster.wrong("adapt", text="not with kind cuda, which has a worker a GPU; workers is accepted")
     if cluster.kind == "cuda" and "gpus" in cluster.model_fields_set and not cluster.gpus:
         raise cluster.wrong("gpus", text="kind cuda has a GPU a worker; 1 is accepted")
+
+
+_TYPES: tuple[tuple[str, type, str], ...] = (
+    ("worker_options", dict, "a block of fields"), ("scheduler_options", dict, "a block of fields"),
+    ("scheduler_kwargs", dict, "a block of fields"), ("hosts", list, "a list, the scheduler's host first,"),
+    ("worker_extra_args", list, "a list"),
+)  # fmt: skip
+
+
+def _check_options(cluster: ClusterFile) -> None:
+    """Refuse another type of those options that rd itself reads or adds to; the others are for Dask to judge."""
+    for name, type_, accepted in _TYPES:
+        if not isinstance(cluster.options.get(name, type_()), type_):
+            raise cluster.wrong("options", name, text=f"got {cluster.options[name]!r}; {accepted} is accepted")
+    worker_options = cluster.options.get("worker_options", {})
+    for options, *place in ((cluster.options, "processes"), (worker_options, "worker_options", "n_workers")):
+        n = options.get(place[-1], 1)
+        if type(n) is not int or n < 1:
+            raise cluster.wrong("options", *place, text=f"got {n!r}; a whole number from 1 is accepted")

@@ -6,6 +6,7 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Sequence
+from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import IO
@@ -13,8 +14,9 @@ from typing import IO
 from rdcompute.lock import taken
 
 
+@cache
 def own_gpu() -> str:
-    """Return the name of the GPU that this process takes and keeps: ``cuda:0``.
+    """Return the name of the GPU that this process takes and keeps, for one command after the other: ``cuda:0``.
 
     Where a worker sees one GPU, because its batch system or dask-cuda gave it one, there is nothing to choose.
     """

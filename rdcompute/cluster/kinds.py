@@ -205,7 +205,7 @@ def job_script(file: ClusterFile, scheduler: str = "tcp://SCHEDULER:PORT") -> st
     of_job = {key: value for key, value in options.items() if key not in cluster or key in both}
     try:
         return str(getattr(import_module(module), name)(scheduler, name="NAME", **of_job).job_script())
-    except (ValueError, TypeError, ArithmeticError) as error:
+    except Exception as error:  # whatever the package of the kind finds wrong
         raise file.wrong("options", text=" ".join(str(error).split())) from None
 
 

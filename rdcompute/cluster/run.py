@@ -144,11 +144,13 @@ class _Desk:
 
     async def _count(self) -> None:
         """Look, beside the main thread, how many workers there are."""
-        with contextlib.suppress(OSError, AttributeError):  # the scheduler has gone: its cells will say so
+        try:
             while not self._closed:
                 workers = (await self._client.scheduler.identity())["workers"].values()
                 self._inbox.put(("workers", "", [GPU in (one.get("resources") or {}) for one in workers]))
                 await asyncio.sleep(COUNT_EVERY)
+        except (OSError, AttributeError):
+            self._inbox.put(("gone", "", None))
 
     def _next(self) -> tuple[str, str, Any]:
         while True:
@@ -162,6 +164,9 @@ class _Desk:
             self._counted(content)
         elif kind == "event":
             self._heard(key, content)
+        elif kind == "gone":
+            if not self._tasks:  # else they say so, even if it comes back
+                raise self._gone()
         else:
             self._ended(self._tasks.pop(key), content)
 
@@ -242,6 +247,9 @@ class _Desk:
             return
         text = " ".join(f"{type(error).__name__}: {error}".split())
         if isinstance(error, CancelledError | asyncio.CancelledError):
-            who = self._team.cluster
-            raise WorkerDiedError(f"{who} has gone; what is finished is kept: repeat the command to go on")
+            raise self._gone()
         raise WorkerDiedError(f"the scheduler or a worker cannot take cells, is rd installed there? ({text[:300]})")
+
+    def _gone(self) -> WorkerDiedError:
+        who = self._team.cluster
+        return WorkerDiedError(f"{who} has gone; what is finished is kept: repeat the command to go on")

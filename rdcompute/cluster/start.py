@@ -131,7 +131,7 @@ def _client(where: Any, timeout: float) -> Iterator[Any]:
         warnings.simplefilter("always", VersionMismatchWarning)
         try:
             client: Any = Client(where, timeout=timeout, set_as_default=False, name="rd")  # type: ignore[no-untyped-call]
-        except (OSError, TimeoutError, ValueError, ImportError) as error:
+        except (OSError, TimeoutError, ValueError, ImportError, TypeError) as error:  # the last: tls:// without keys
             reason = " ".join(str(error).split()) or "no answer"
             raise InputError(
                 f"--scheduler {where}: no Dask scheduler answers within {timeout:g} s ({reason[:200]}); start one with "

@@ -5,6 +5,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -59,6 +60,19 @@ def written(tmp_path):
          f"2:24: options.worker_extra_args: --nthreads: {ONE_THREAD}"),
         ("kind: slurm\noptions: {memory: 1GB, worker_extra_args: [--resources=GPU=2]}",
          "2:24: options.worker_extra_args: --resources: gpus: 1, beside kind, says so"),
+        ("kind: ssh\noptions: {hosts: 5}", "2:11: options.hosts: got 5; a list, the scheduler's host first, is"),
+        ("kind: ssh\noptions: {hosts: [a, b], worker_options: 3}",
+         "2:26: options.worker_options: got 3; a block of fields is accepted"),
+        ("kind: ssh\noptions: {hosts: [a, b], worker_options: {n_workers: two}}",
+         "2:43: options.worker_options.n_workers: got 'two'; a whole number from 1 is accepted"),
+        ("kind: local\noptions: {scheduler_kwargs: 3}", "2:11: options.scheduler_kwargs: got 3; a block of fields is"),
+        ("kind: slurm\noptions: {memory: 1GB, scheduler_options: 5}", "2:24: options.scheduler_options: got 5; a"),
+        ("kind: slurm\noptions: {memory: 1GB, processes: two}", "2:24: options.processes: got 'two'; a whole number"),
+        ("kind: slurm\noptions: {memory: 1GB, processes: 0}", "2:24: options.processes: got 0; a whole number from 1"),
+        ("kind: slurm\noptions: {memory: 1GB, worker_extra_args: --nthreads 4}",
+         "2:24: options.worker_extra_args: got '--nthreads 4'; a list is accepted"),
+        ("kind: slurm\noptions: {memory: [1]}", "2:1: options: "),
+        ("kind: slurm\noptions: {memory: 1GB, config_name: none}", "2:1: options: "),
         ("kind: slurm\noptions: {queue: a}", "2:1: options: You must specify how much cores and memory per job"),
         ("kind: lsf\noptions: {memory: lots}", "2:1: options: Could not interpret 'lots' as a byte unit"),
     ],
@@ -171,6 +185,8 @@ def test_options_that_contradict_each_other(options, message):
         ({"executor": "dask", "workers": ("3", 1)}, 3, "local"),
         ({"file": EXAMPLES / "local.yaml"}, 2, "local"),
         ({"file": EXAMPLES / "local.yaml", "workers": ("5", 1)}, 5, "local"),
+        ({"file": EXAMPLES / "local.yaml", "workers": ("1", 2)}, 2, "local"),
+        ({"file": EXAMPLES / "dask-cuda.yaml", "workers": ("3", 1)}, 3, "cuda"),
         ({"file": EXAMPLES / "ssh.yaml"}, 8, "ssh"),
         ({"file": EXAMPLES / "slurm-gpu.yaml"}, 8, "slurm"),
     ],
@@ -207,6 +223,20 @@ def test_each_worker_takes_the_gpu_that_the_fewest_have(tmp_path, monkeypatch):
     assert _first_free(["d", "a"], tmp_path / "gpus") == 0  # another that this worker sees first
     for file in kept:
         file.close()
+
+
+def test_a_worker_keeps_its_gpu_from_command_to_command(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
+    monkeypatch.setattr("torch.cuda.get_device_properties", lambda i: SimpleNamespace(uuid=f"gpu-{i}"))
+    monkeypatch.setattr(gpu, "_folder", lambda: tmp_path)
+    gpu.own_gpu.cache_clear()
+    assert [gpu.own_gpu() for _ in range(3)] == ["cuda:0"] * 3
+    gpu.own_gpu.cache_clear()
+
+
+def test_a_number_of_workers_is_that_of_dask_cuda_too(written):
+    cluster = chosen_cluster(None, None, written("kind: cuda"), None, ("3", 1), "auto")
+    assert kinds._cuda(cluster.file, cluster.n_workers)["n_workers"] == 3
 
 
 def test_workers_that_differ_are_named_once():

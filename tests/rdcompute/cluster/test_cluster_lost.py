@@ -98,7 +98,8 @@ def test_the_command_is_killed_and_repeated(workers, cluster, started, digest_of
 
 
 @needs_signals
-def test_the_scheduler_is_killed(started, small, recorder, tmp_path):
+@pytest.mark.parametrize("device", ["cpu", "auto"])  # for auto, nothing is handed out before a worker comes
+def test_the_scheduler_is_killed(started, small, recorder, tmp_path, device):
     file = tmp_path / "scheduler.json"
     scheduler = started("-m", "distributed.cli.dask_scheduler", "--port", 0, "--no-dashboard", "--scheduler-file", file,
                         "--host", "127.0.0.1")  # fmt: skip
@@ -109,7 +110,7 @@ def test_the_scheduler_is_killed(started, small, recorder, tmp_path):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("rdcompute.cluster.run.PATIENCE", 0.0)
         with pytest.raises(WorkerDiedError, match=rf"scheduler {address} has gone; what is finished is kept: repeat"):
-            compute(small, tmp_path / "cube.nc", device="cpu", cluster=Cluster(address), listener=lambda plan, n: seen)
+            compute(small, tmp_path / "cube.nc", device=device, cluster=Cluster(address), listener=lambda plan, n: seen)
     assert RunDirectory.existing(tmp_path / "cube.run").manifest["cells"]
 
 
@@ -127,6 +128,7 @@ def _address(file):
     [
         ("tcp://127.0.0.1:1", r"no Dask scheduler answers within 0\.5 s .*; start one with dask scheduler"),
         ("nonsense", r"missing port number .*; tcp://HOST:PORT is accepted"),
+        ("tls://127.0.0.1:1", r"no Dask scheduler answers within 0\.5 s \(.*TLS"),
         ("carrier://pigeon:1", r"unknown address scheme .*; tcp://HOST:PORT is accepted"),
     ],
 )
