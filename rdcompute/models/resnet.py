@@ -17,7 +17,8 @@ class Block(nn.Module):
 
     The shortcut takes every other pixel at stride 2. Where the block puts out d channels more than it takes in, it
     adds floor(d/2) channels of zeros before and the rest behind; where it puts out fewer, it leaves out as many in the
-    same way (CHIP's released code).
+    same way (CHIP's released code).  ReLU and sum work in place, as in torchvision's ResNets: what a hook on `bn1` or
+    `bn2` keeps is changed after it, so let it keep a copy.
 
     Parameters
     ----------

@@ -47,12 +47,13 @@ def test_elsewhere_nothing_happens(monkeypatch):
     keep_memory()
 
 
-def test_the_environment_is_as_it_was_and_its_own_word_counts(monkeypatch):
-    first, second = HUGE_PAGES
-    monkeypatch.setenv(first, "mine")
-    monkeypatch.delenv(second, raising=False)
+@pytest.mark.parametrize("own", [None, "mine"])
+def test_the_environment_is_as_it_was_and_its_own_word_counts(monkeypatch, own):
+    (name,) = HUGE_PAGES
+    monkeypatch.delenv(name, raising=False)
+    if own:
+        monkeypatch.setenv(name, own)
     monkeypatch.setattr(sys, "platform", "linux")
     with huge_pages():
-        assert (os.environ[first], os.environ[second]) == ("mine", HUGE_PAGES[second])
-    assert os.environ[first] == "mine"
-    assert second not in os.environ
+        assert os.environ[name] == (own or HUGE_PAGES[name])
+    assert os.environ.get(name) == own

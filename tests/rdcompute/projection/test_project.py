@@ -170,3 +170,34 @@ def test_convolutions_that_are_timed_are_those_of_the_layer(monkeypatch: pytest.
     assert seen[1:] == [(4, 6, 5, 5)]  # half of the images are enough
     bias = Operation("convolution bias", "bias", 0.0, 4800.0, 1, (2, 4, 6, 5, 3, 2, 1, 8))
     assert cpu_bench._convolution(bias, torch.channels_last) == (2400.0, 1e-9)  # two equal times: it adds nothing
+
+
+def test_all_workers_of_all_devices_compute() -> None:
+    plan = plan_of(seeds=4)
+    found = projected(plan, H100, ("gpu:0", "gpu:0"))
+    assert found.wall[2] == play(plan.cells, set(), found.timings, 4).wall < found.wall[1]
+
+
+def test_only_steps_are_in_the_precision_of_the_recipe() -> None:
+    cells = [{"dataset": "cifar10", "arch": "resnet20", "method": ["sham", "gp"]}]
+    of = {
+        precision: next(iter(projected(plan_of(
+            seeds=1, experiments=cells, training={"resnet": {"precision": precision}}
+        ), H100).timings.values()))
+        for precision in ("fp32", "bf16")
+    }  # fmt: skip
+    assert of["bf16"].train != of["fp32"].train
+    assert (of["bf16"].evaluate, of["bf16"].gradient) == (of["fp32"].evaluate, of["fp32"].gradient)
+
+
+def test_a_worker_holds_images_and_where_they_are_cropped() -> None:
+    cells = [{"dataset": "cifar10", "arch": "resnet20", "method": "sham"}]
+    room = {
+        augment: projected(
+            plan_of(seeds=1, experiments=cells, training={"resnet": {"augment": augment}}), H100
+        ).networks[0].memory_bytes
+        for augment in ("none", "crop-flip")
+    }  # fmt: skip
+    border = 50_000 * 3 * (40**2 - 32**2)
+    places = 8 * 50_000 * (32 + 32)
+    assert room["crop-flip"] - room["none"] >= border + places
