@@ -60,6 +60,7 @@ def needs_torch(command: str) -> None:
 
 
 def compute(
+    context: typer.Context,
     grid: Annotated[str, typer.Option(help="Grid file, or the name of a shipped grid.", metavar="FILE|NAME")],
     output: Annotated[Path, typer.Option(help="The cube to write.")] = Path("results.nc"),
     run_dir: Annotated[
@@ -99,7 +100,7 @@ def compute(
 
     if no_calibrate and not dry_run:
         raise InputError("--no-calibrate: nothing is timed without --dry-run; give both, or see rd plan")
-    team = cluster_of(executor, scheduler, cluster, scheduler_timeout, (workers, workers_per_device), device)
+    team = cluster_of(context, executor, scheduler, cluster, scheduler_timeout, (workers, workers_per_device), device)
     if dry_run and team is not None:
         raise InputError("--dry-run times this machine, not a cluster's; leave it out, or see rd plan --workers N")
     wanted = load_grid(grid).scaled(parse_scale(scale or []))

@@ -35,6 +35,7 @@ SchedulerTimeout = Annotated[
 
 
 def cluster_of(
+    context: typer.Context,
     executor: str | None,
     scheduler: str | None,
     cluster: Path | None,
@@ -49,4 +50,11 @@ def cluster_of(
         return None
     from rdcompute.cluster.choice import chosen_cluster
 
-    return chosen_cluster(executor, scheduler, cluster, timeout, workers, device)
+    said = workers[0] if _is_given(context, "workers") else None
+    return chosen_cluster(executor, scheduler, cluster, timeout, (said, workers[1]), device)
+
+
+def _is_given(context: typer.Context, option: str) -> bool:
+    """Return whether an option stands on the command line, even with its default."""
+    source = context.get_parameter_source(option)
+    return source is not None and source.name != "DEFAULT"

@@ -59,6 +59,7 @@ def assemble(
 
 
 def retry(
+    context: typer.Context,
     run: RunPath,
     failed: Annotated[bool, typer.Option("--failed", help="All cells that failed (default).")] = False,
     cell: Annotated[
@@ -83,7 +84,7 @@ def retry(
     from rdcompute.compute import retry as retry_cells
     from rdcompute.runs import cells_named, failed_cells, open_run
 
-    team = cluster_of(executor, scheduler, cluster, scheduler_timeout, (workers, workers_per_device), device)
+    team = cluster_of(context, executor, scheduler, cluster, scheduler_timeout, (workers, workers_per_device), device)
     found = open_run(run, data_dir)
     wanted = cells_named(found, cell or [])
     if failed or not cell:

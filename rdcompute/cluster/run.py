@@ -215,7 +215,7 @@ class _Desk:
             return
         self._epochs(cell, outcome.reports)
         if outcome.kind == "unfit":
-            raise InputError(outcome.message)
+            raise InputError(f"{outcome.message}; what is finished is kept")
         if outcome.kind == "stopped":
             raise StorageError(outcome.message)
         if outcome.kind == "left":

@@ -198,7 +198,8 @@ def test_what_is_refused(rd, common, data_dir: Path, tmp_path: Path) -> None:
     line = rd.refused(*common, output, *far, "--scheduler-timeout", "0.3")
     assert "--scheduler tcp://127.0.0.1:1: no Dask scheduler answers within 0.3 s" in line
     assert "--dry-run times this machine" in rd.refused(*common, output, *far, "--dry-run")
-    assert "--workers is for workers that rd starts" in rd.refused(*common, output, *far, "--workers", "2")
+    for n in ("1", "2"):
+        assert "--workers is for workers that rd starts" in rd.refused(*common, output, *far, "--workers", n)
     file = tmp_path / "cluster.yaml"
     file.write_text("kind: local\nworkers: two\n")
     assert "cluster.yaml:2:1: workers: got 'two'" in rd.refused(*common, output, "--cluster", file)

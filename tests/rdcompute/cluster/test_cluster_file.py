@@ -173,7 +173,7 @@ def test_hosts_get_one_thread_a_worker_and_end_by_themselves(monkeypatch):
     ],
 )
 def test_options_that_contradict_each_other(options, message):
-    given = {"executor": None, "scheduler": None, "file": None, "timeout": None, "workers": ("1", 1), **options}
+    given = {"executor": None, "scheduler": None, "file": None, "timeout": None, "workers": (None, 1), **options}
     with pytest.raises(InputError) as caught:
         chosen_cluster(**given, device="cpu")
     assert message in str(caught.value)
@@ -185,14 +185,15 @@ def test_options_that_contradict_each_other(options, message):
         ({"executor": "dask", "workers": ("3", 1)}, 3, "local"),
         ({"file": EXAMPLES / "local.yaml"}, 2, "local"),
         ({"file": EXAMPLES / "local.yaml", "workers": ("5", 1)}, 5, "local"),
-        ({"file": EXAMPLES / "local.yaml", "workers": ("1", 2)}, 2, "local"),
+        ({"file": EXAMPLES / "local.yaml", "workers": (None, 2)}, 2, "local"),
+        ({"file": EXAMPLES / "local.yaml", "workers": ("1", 1)}, 1, "local"),
         ({"file": EXAMPLES / "dask-cuda.yaml", "workers": ("3", 1)}, 3, "cuda"),
         ({"file": EXAMPLES / "ssh.yaml"}, 8, "ssh"),
         ({"file": EXAMPLES / "slurm-gpu.yaml"}, 8, "slurm"),
     ],
 )
 def test_which_cluster_and_how_many_workers(options, n, kind):
-    given = {"executor": None, "scheduler": None, "file": None, "timeout": None, "workers": ("1", 1), **options}
+    given = {"executor": None, "scheduler": None, "file": None, "timeout": None, "workers": (None, 1), **options}
     cluster = chosen_cluster(**given, device="cpu")
     assert (cluster.n_workers, cluster.file.kind) == (n, kind)
     assert cluster.most == n
@@ -200,7 +201,7 @@ def test_which_cluster_and_how_many_workers(options, n, kind):
 
 def test_no_cluster_without_dask():
     assert chosen_cluster("local", None, None, None, ("2", 1), "cpu") is None
-    assert chosen_cluster("dask", "tcp://a:1", None, 3.0, ("1", 1), "cpu").timeout == 3.0
+    assert chosen_cluster("dask", "tcp://a:1", None, 3.0, (None, 1), "cpu").timeout == 3.0
 
 
 def test_which_workers_may_compute(written):
@@ -229,9 +230,12 @@ def test_a_worker_keeps_its_gpu_from_command_to_command(tmp_path, monkeypatch):
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     monkeypatch.setattr("torch.cuda.get_device_properties", lambda i: SimpleNamespace(uuid=f"gpu-{i}"))
     monkeypatch.setattr(gpu, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(gpu, "_kept", [])
     gpu.own_gpu.cache_clear()
     assert [gpu.own_gpu() for _ in range(3)] == ["cuda:0"] * 3
     gpu.own_gpu.cache_clear()
+    (lock,) = gpu._kept
+    lock.close()
 
 
 def test_a_number_of_workers_is_that_of_dask_cuda_too(written):

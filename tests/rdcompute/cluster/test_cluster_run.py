@@ -1,14 +1,17 @@
 """Grids on real Dask workers end in the bits of a local run, whatever happens on the way."""
 
 import json
+import logging
 import os
 import signal
 import time
 from collections import Counter
 
 import pytest
+from distributed import LocalCluster
 
 from rdcompute.cluster import run as cluster_run
+from rdcompute.cluster.start import Cluster
 from rdcompute.cluster.task import Order
 from rdcompute.compute import compute, retry
 from rdcompute.journal import LOG
@@ -150,6 +153,18 @@ def test_a_worker_that_cannot_take_cells(cluster, small, tmp_path, monkeypatch, 
     with pytest.raises(InputError, match=rf"worker \d at tcp://127.0.0.1:\d+: .*{message}") as caught:
         compute(small, tmp_path / "cube.nc", device="cpu", cluster=cluster)
     assert "\n" not in str(caught.value)
+
+
+def test_a_worker_of_several_threads(small, tmp_path):
+    """Bits rest on one thread."""
+    quiet = {"dashboard": False, "dashboard_address": ":0"}
+    message = r"has 2 threads.* start it with --nthreads 1; what is finished is kept"
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=2, processes=False, protocol="tcp", memory_limit=0,
+                     scheduler_kwargs=quiet, silence_logs=logging.CRITICAL, host="127.0.0.1") as threads,
+        pytest.raises(InputError, match=message),
+    ):  # fmt: skip
+        compute(small, tmp_path / "cube.nc", device="cpu", cluster=Cluster(threads.scheduler_address))
 
 
 def test_a_gpu_that_no_worker_offers(cluster, small, tmp_path):
