@@ -53,7 +53,7 @@ class DeviceProfile(BaseModel):
         10.0,
         description="microseconds of a host core for each kernel in eager PyTorch: Python, autograd, allocator, driver",
     )
-    host_cores: _Count = Field(8, description="cores of the host for each device; a worker takes one")
+    host_cores: _Count = Field(8, le=256, description="cores of the host for each device; a worker takes one")
     worker_memory_gb: _Positive = Field(
         1.0, description="10^9 bytes of each worker beside images, network and activations: context, workspaces"
     )

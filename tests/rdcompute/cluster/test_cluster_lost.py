@@ -110,7 +110,8 @@ def test_the_scheduler_is_killed(started, small, recorder, tmp_path, device):
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("rdcompute.cluster.run.PATIENCE", 0.0)
         with pytest.raises(WorkerDiedError, match=rf"scheduler {address} has gone; what is finished is kept: repeat"):
-            compute(small, tmp_path / "cube.nc", device=device, cluster=Cluster(address), listener=lambda plan, n: seen)
+            compute(small, tmp_path / "cube.nc", device=device, cluster=Cluster(address, timeout=5),
+                    listener=lambda plan, n: seen)  # fmt: skip
     assert RunDirectory.existing(tmp_path / "cube.run").manifest["cells"]
 
 
