@@ -54,7 +54,7 @@ def test_a_file_of_ones_own(mine: Path) -> None:
         ("memory_gb: 8", "memory_gib: 8", "unknown key 'memory_gib' (did you mean 'memory_gb'?); known are"),
         ("{fp32: 10}", "{fp64: 10}", "input should be 'fp32', 'tf32' or 'bf16'"),
         ("{fp32: 10}", "{}", "peak_tflops"),
-        ("memory_gb: 8", "memory_gb: 8\nhost_cores: 257", "host_cores: got 257; input should be less than or equal to 256"),
+        ("memory_gb: 8", "memory_gb: 8\nhost_cores: 257", "host_cores: got 257; input should be less than or equal"),
         (GOOD, "", "no device profile; name, device, source, peak_tflops"),
     ],
 )
