@@ -81,8 +81,8 @@ class Task:
         return replace(data, **{name: getattr(data, name)[:n] for name, n in sizes.items()})
 
 
-LENET = Task("LeNet, Fashion-MNIST", "lenet", 80 * 128, (1, 28, 28))
-RESNET = Task("ResNet-20, CIFAR-10", "resnet20", 3 * 128, (3, 32, 32))
+LENET = Task("LeNet, Fashion-MNIST size", "lenet", 80 * 128, (1, 28, 28))
+RESNET = Task("ResNet-20, CIFAR-10 size", "resnet20", 3 * 128, (3, 32, 32))
 
 
 def noise(shape: tuple[int, int, int], n: int) -> datasets.ImageData:

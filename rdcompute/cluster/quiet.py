@@ -16,7 +16,7 @@ class _IntoOurs(logging.Handler):
     """Hands warnings of a package on to our log, as news: what is an error for us, we say ourselves."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # a message that cannot be put into words stops no run
             text = " ".join(record.getMessage().split())
             logger.info("%s: %s", record.name, text[:500])
 

@@ -100,7 +100,7 @@ class _Desk:
         finally:
             self._closed = True
             for task in self._tasks.values():
-                with contextlib.suppress(Exception):
+                with contextlib.suppress(Exception):  # where the scheduler has gone there is nothing to let go of
                     task.future.release()
             with contextlib.suppress(Exception):
                 self._client.unsubscribe_topic(self._order.token)

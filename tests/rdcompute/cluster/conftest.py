@@ -7,7 +7,6 @@ import dask
 import pytest
 from distributed import Client, LocalCluster
 
-from rdcompute import provenance
 from rdcompute.cluster.start import Cluster
 from rdcompute.compute import compute
 from rdcompute.grid_file import load_grid
@@ -35,13 +34,6 @@ def execute_unless_deadly(self, cell, on_epoch=None):
 execute_unless_deadly.real = real
 execute.Worker.execute = execute_unless_deadly
 """
-
-
-@pytest.fixture(scope="session", autouse=True)
-def same_commit():
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(provenance, "git_commit", lambda: "c0ffee")
-        yield
 
 
 @pytest.fixture(scope="session")
@@ -121,37 +113,3 @@ def digest_of(path):
 @pytest.fixture(name="digest_of")
 def digest_of_fixture():
     return digest_of
-
-
-class Recorder:
-    """A listener that keeps what it is told, and may act on it."""
-
-    def __init__(self, act=lambda kind, cell: None):
-        self.events, self.n_workers, self.act = [], [], act
-
-    def _take(self, kind, cell, *content):
-        self.events.append((kind, cell.key, *content))
-        self.act(kind, cell)
-
-    def started(self, cell):
-        self._take("started", cell)
-
-    def epoch(self, cell, report):
-        self._take("epoch", cell, report)
-
-    def finished(self, cell):
-        self._take("finished", cell)
-
-    def failed(self, cell, message):
-        self._take("failed", cell, message)
-
-    def workers(self, n):
-        self.n_workers.append(n)
-
-    def of(self, kind):
-        return [event[1] for event in self.events if event[0] == kind]
-
-
-@pytest.fixture
-def recorder():
-    return Recorder

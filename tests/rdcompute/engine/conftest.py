@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 
-from rdcompute import provenance
 from rdcompute.compute import compute
 from rdcompute.grid_file import load_grid
 
@@ -23,15 +22,6 @@ def tiny_images(n_classes, n_train, n_test, size, channels, seed):
         arrays[f"{part}_images"] = np.clip(patterns[labels] + noise, 0, 255).astype(np.uint8)
         arrays[f"{part}_labels"] = labels
     return arrays
-
-
-@pytest.fixture(scope="session", autouse=True)
-def real_git_commit():
-    """Give all cubes one commit, whatever happens to the checkout meanwhile; the real function is the value."""
-    real = provenance.git_commit
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(provenance, "git_commit", lambda: "c0ffee")
-        yield real
 
 
 @pytest.fixture(scope="session")
@@ -76,35 +66,6 @@ def refused(tmp_path):
         return message.removeprefix(f"{path}:")
 
     return refused
-
-
-class Recorder:
-    """A listener that keeps what it is told, and may act on it."""
-
-    def __init__(self, act=lambda kind, cell: None):
-        self.events = []
-        self.act = act
-
-    def _take(self, kind, cell, *content):
-        self.events.append((kind, cell.key, *content))
-        self.act(kind, cell)
-
-    def started(self, cell):
-        self._take("started", cell)
-
-    def epoch(self, cell, report):
-        self._take("epoch", cell, report)
-
-    def finished(self, cell):
-        self._take("finished", cell)
-
-    def failed(self, cell, message):
-        self._take("failed", cell, message)
-
-
-@pytest.fixture
-def recorder():
-    return Recorder
 
 
 @pytest.fixture(scope="session")
