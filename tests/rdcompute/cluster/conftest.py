@@ -1,4 +1,4 @@
-"""A real cluster of two spawned workers, shared by all tests here, and a grid of seconds."""
+"""A real cluster of two spawned workers, shared by the tests of a file, and a grid of seconds."""
 
 import json
 import logging
@@ -36,9 +36,12 @@ execute.Worker.execute = execute_unless_deadly
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def workers(tmp_path_factory):
-    """The scheduler of two workers, processes that are started again when they die."""
+    """The scheduler of two workers, processes that are started again when they die.
+
+    They end with the file of tests: those of others count the children of their process.
+    """
     preloaded = tmp_path_factory.mktemp("workers") / "preloaded.py"
     deadly = preloaded.with_name("deadly")
     preloaded.write_text(PRELOADED.replace("DEADLY", str(deadly)))
